@@ -1,0 +1,173 @@
+"""Every failure a user can meet, as one tree.
+
+FleetError                        code, message, hint, facts
+├── UsageError                    the request itself is wrong; nothing was contacted (exit 2)
+│   ├── InventoryError            the inventory file(s), with every problem found
+│   ├── TargetError               a target expression that selects nothing or cannot be read
+│   └── SecretError               a password or passphrase reference that cannot be resolved
+├── HostError                     one host could not do its part
+│   ├── UnreachableError          no SSH conversation could be had
+│   │   ├── NameUnknown           the address does not resolve
+│   │   ├── ConnectionRefused     nothing listens there
+│   │   ├── ConnectTimeout        the network or the server did not answer in time
+│   │   ├── NotConnected          any other failure to open the TCP connection
+│   │   ├── TurnedAway            closed or reset before the SSH banner: worth another try
+│   │   ├── ProtocolFailure       something answered, but the SSH handshake failed
+│   │   ├── NoCommonAlgorithm     both ends speak SSH and share no algorithm
+│   │   └── ConnectionLost        the connection ended under a running operation
+│   ├── DeniedError               the server did not accept any login
+│   │   └── KeyUnusable           a private key of ours cannot be read or decoded
+│   ├── UntrustedError            the server's identity is not established
+│   │   ├── HostKeyUnknown
+│   │   ├── HostKeyChanged
+│   │   └── HostKeyRevoked
+│   ├── ChannelRefused            logged in, but the server opens no (further) channel
+│   ├── RequestRefused            the channel is open, but the command was not accepted
+│   └── TimedOut                  the operation did not end within its time
+└── Cancelled                     the run was called off
+
+A message says what happened; the hint says what to do next; facts are for programs. Text from a
+server may stand in a message, so whoever prints one neutralises control characters first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+
+class FleetError(Exception):
+    """The root of all our errors.
+
+    Args:
+        message: what happened, one line, without the host's name (`host` carries it).
+        host: the inventory name of the host it happened to, or "".
+        hint: what the user can do about it, one line, or "".
+        facts: what a program may want to read: fingerprints, paths, what was offered.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, host: str = "", hint: str = "", **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.host = host
+        self.hint = hint
+        self.facts = facts
+
+
+class UsageError(FleetError):
+    code = "usage"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong in a file: where (file, 1-based line, path of keys) and what."""
+
+    file: Path
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+class InventoryError(UsageError):
+    """The inventory cannot be used; `problems` lists everything found, in file order."""
+
+    code = "inventory"
+
+    def __init__(self, problems: list[Problem], *, hint: str = "") -> None:
+        super().__init__("\n".join(map(str, problems)), hint=hint)
+        self.problems = problems
+
+
+class TargetError(UsageError):
+    code = "target"
+
+
+class SecretError(UsageError):
+    code = "secret"
+
+
+class HostError(FleetError):
+    code = "host-error"
+
+
+class UnreachableError(HostError):
+    code = "unreachable"
+
+
+class NameUnknown(UnreachableError):
+    code = "name-unknown"
+
+
+class ConnectionRefused(UnreachableError):
+    code = "connection-refused"
+
+
+class ConnectTimeout(UnreachableError):
+    code = "connect-timeout"
+
+
+class NotConnected(UnreachableError):
+    code = "not-connected"
+
+
+class TurnedAway(UnreachableError):
+    code = "turned-away"
+
+
+class ProtocolFailure(UnreachableError):
+    code = "protocol-failure"
+
+
+class NoCommonAlgorithm(UnreachableError):
+    code = "no-common-algorithm"
+
+
+class ConnectionLost(UnreachableError):
+    code = "connection-lost"
+
+
+class DeniedError(HostError):
+    code = "denied"
+
+
+class KeyUnusable(DeniedError):
+    code = "key-unusable"
+
+
+class UntrustedError(HostError):
+    code = "untrusted"
+
+
+class HostKeyUnknown(UntrustedError):
+    code = "host-key-unknown"
+
+
+class HostKeyChanged(UntrustedError):
+    code = "host-key-changed"
+
+
+class HostKeyRevoked(UntrustedError):
+    code = "host-key-revoked"
+
+
+class ChannelRefused(HostError):
+    code = "channel-refused"
+
+
+class RequestRefused(HostError):
+    code = "request-refused"
+
+
+class TimedOut(HostError):
+    code = "timed-out"
+
+
+class Cancelled(FleetError):
+    code = "cancelled"

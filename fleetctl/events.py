@@ -1,0 +1,108 @@
+"""What can happen in a run: the events that every engine yields and every view reads.
+
+One run is RunStarted, then for each host HostStarted (absent when the host was never begun), any
+number of Output, exactly one HostFinished, and at the end RunFinished.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+"""Version of the events as JSON; raised when a field changes meaning or goes away."""
+
+Stream = Literal["stdout", "stderr"]
+
+
+class Status(StrEnum):
+    """How a host's part ended. `UNREACHABLE` includes a connection that died in mid-operation."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    UNTRUSTED = "untrusted"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+class ErrorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a host is not ok: a stable code, a sentence, what to do, and facts for programs."""
+
+    code: str
+    message: str
+    hint: str = ""
+    facts: dict[str, Any] = {}
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one host's part ended.
+
+    Args:
+        exit_code: the remote exit status; None when there was none (killed, never ran).
+        signalled: the remote command ended without an exit status on a live connection, which is
+            how a server reports death by a signal.
+        seconds: from the host's start to its end, connecting included.
+        attempts: how many times connecting was tried.
+        remote_ended: whether it is known that nothing of ours still runs on the host.
+        timings: seconds per part, for example `connect`, `login`, `round_trip`.
+    """
+
+    status: Status
+    exit_code: int | None = None
+    signalled: bool = False
+    error: ErrorFacts | None = None
+    seconds: float = 0.0
+    attempts: int = 0
+    remote_ended: bool = True
+    timings: dict[str, float] = {}
+
+
+class _Happening(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """Fields of every event: `at`, seconds since the run began, and `seq`, its place in the run."""
+
+    at: float = 0.0
+    seq: int = 0
+
+
+class RunStarted(_Happening, tag="run_started"):
+    """`started` is the wall clock in seconds since the epoch; `operation` a line for people."""
+
+    run: str
+    operation: str
+    hosts: tuple[str, ...]
+    fanout: int
+    started: float
+    schema: int = SCHEMA_VERSION
+
+
+class HostStarted(_Happening, tag="host_started"):
+    host: str
+
+
+class Output(_Happening, tag="output"):
+    """Bytes as the host sent them, in order per host and stream; may end in mid-line or mid-character."""
+
+    host: str
+    stream: Stream
+    data: bytes
+
+
+class HostFinished(_Happening, tag="host_finished"):
+    host: str
+    outcome: Outcome
+
+
+class RunFinished(_Happening, tag="run_finished"):
+    """`counts` has each status that occurred; `cancelled` is the reason when the run was called off."""
+
+    counts: dict[Status, int]
+    cancelled: str = ""
+
+
+Event = RunStarted | HostStarted | Output | HostFinished | RunFinished
