@@ -70,7 +70,7 @@ class _Happening(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
     seq: int = 0
 
 
-class RunStarted(_Happening, tag="run_started"):
+class RunStarted(_Happening, frozen=True, tag="run_started"):
     """`started` is the wall clock in seconds since the epoch; `operation` a line for people."""
 
     run: str
@@ -81,11 +81,11 @@ class RunStarted(_Happening, tag="run_started"):
     schema: int = SCHEMA_VERSION
 
 
-class HostStarted(_Happening, tag="host_started"):
+class HostStarted(_Happening, frozen=True, tag="host_started"):
     host: str
 
 
-class Output(_Happening, tag="output"):
+class Output(_Happening, frozen=True, tag="output"):
     """Bytes as the host sent them, in order per host and stream; may end in mid-line or mid-character."""
 
     host: str
@@ -93,12 +93,12 @@ class Output(_Happening, tag="output"):
     data: bytes
 
 
-class HostFinished(_Happening, tag="host_finished"):
+class HostFinished(_Happening, frozen=True, tag="host_finished"):
     host: str
     outcome: Outcome
 
 
-class RunFinished(_Happening, tag="run_finished"):
+class RunFinished(_Happening, frozen=True, tag="run_finished"):
     """`counts` has each status that occurred; `cancelled` is the reason when the run was called off."""
 
     counts: dict[Status, int]
