@@ -1,0 +1,24 @@
+"""The engine that connects to nobody and only says what it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetctl.cancel import Cancel
+from fleetctl.engine.task import Task
+from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, Output, Status
+
+
+class DryEngine:
+    """Every host is `skipped` after one line of output; see `Engine.run`."""
+
+    def run(self, task: Task, cancel: Cancel) -> Iterator[Event]:
+        for host in task.hosts:
+            yield HostStarted(host=host.name)
+            if cancel.is_set():
+                outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", cancel.reason))
+            else:
+                place = f"{host.login.user}@{host.address}:{host.port}"
+                yield Output(host=host.name, stream="stdout", data=f"would {task.operation} as {place}\n".encode())
+                outcome = Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"))
+            yield HostFinished(host=host.name, outcome=outcome)

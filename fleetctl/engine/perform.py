@@ -1,0 +1,94 @@
+"""One host's part from beginning to end: connect, try again where that is safe, operate, tell how it ended."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import traceback
+from collections.abc import Callable
+
+import msgspec
+
+from fleetctl import errors
+from fleetctl.cancel import Cancel
+from fleetctl.engine.task import Task
+from fleetctl.events import ErrorFacts, Outcome, Status
+from fleetctl.operations import Context
+from fleetctl.ssh.pool import Pool
+from fleetctl.ssh.session import Session
+
+_STATUS: tuple[tuple[type[errors.FleetError], Status], ...] = (
+    (errors.UnreachableError, Status.UNREACHABLE),
+    (errors.DeniedError, Status.DENIED),
+    (errors.UntrustedError, Status.UNTRUSTED),
+    (errors.TimedOut, Status.TIMEOUT),
+    (errors.Cancelled, Status.CANCELLED),
+)
+_BACKOFF_SECONDS = 0.25
+_log = logging.getLogger("fleetctl.engine")
+
+
+def perform(task: Task, pool: Pool, context: Context) -> Outcome:
+    """How the part of `context.host` ended. Never raises: a bug of ours is an outcome too, for one host."""
+    started = time.monotonic()
+    attempts = _Attempts(task.policy.retries)
+    try:
+        outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.cancel)
+    except errors.FleetError as error:
+        outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=not attempts.begun)
+    except Exception as error:  # noqa: BLE001 - the other hosts must go on
+        _log.debug("%s: %s", context.host.name, traceback.format_exc())
+        facts = ErrorFacts(
+            "internal",
+            f"{type(error).__name__}: {error}",
+            hint="this is a fault of fleetctl: please report it",
+        )
+        outcome = Outcome(Status.ERROR, error=facts, remote_ended=not attempts.begun)
+    return msgspec.structs.replace(
+        outcome,
+        seconds=time.monotonic() - started,
+        attempts=attempts.made,
+        timings=outcome.timings or attempts.timings,
+    )
+
+
+def status_of(error: errors.FleetError) -> Status:
+    """The status that an error of ours means for its host."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), Status.ERROR)
+
+
+def facts_of(error: errors.FleetError) -> ErrorFacts:
+    return ErrorFacts(error.code, error.message, error.hint, dict(error.facts))
+
+
+class _Attempts:
+    """Counts tries at connecting, and knows whether the operation itself was begun."""
+
+    def __init__(self, retries: int) -> None:
+        self.made = 0
+        self.begun = False
+        self.timings: dict[str, float] = {}
+        self._retries = retries
+
+    def run(self, attempt: Callable[[], Outcome], cancel: Cancel) -> Outcome:
+        """Try until it is done; only a server that turned us away before its banner is tried again."""
+        while True:
+            self.made += 1
+            try:
+                return attempt()
+            except errors.TurnedAway:
+                if self.made > self._retries:
+                    raise
+                cancel.wait(_BACKOFF_SECONDS * 2 ** (self.made - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+
+    def logged_in(self, session: Session) -> None:
+        self.begun = True
+        self.timings = session.timings
+
+
+def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outcome:
+    context.cancel.check()
+    with pool.session(context.host, context.cancel) as session:
+        attempts.logged_in(session)
+        return task.operation.perform(session, context)

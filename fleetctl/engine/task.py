@@ -1,0 +1,31 @@
+"""What an engine is given: the operation, the hosts, and how to go about it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fleetctl.model import Host
+from fleetctl.operations.command import Command
+from fleetctl.operations.ping import Ping
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How a task is carried out.
+
+    Args:
+        fanout: how many hosts are worked on at once.
+        retries: further tries at connecting when a server turns us away before its SSH banner.
+        login_timeout: seconds for banner, key exchange and authentication together.
+    """
+
+    fanout: int = 64
+    retries: int = 2
+    login_timeout: float = 30.0
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One operation for many hosts. Host names are unique."""
+
+    operation: Command | Ping
+    hosts: tuple[Host, ...]
+    policy: Policy = Policy()

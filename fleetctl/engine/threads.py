@@ -1,0 +1,118 @@
+"""The engine whose workers are threads of this process: `fanout` of them, never more than there are hosts."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+from fleetctl.cancel import Cancel
+from fleetctl.engine.ledger import settle
+from fleetctl.engine.perform import perform
+from fleetctl.engine.task import Task
+from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, Output, Status, Stream
+from fleetctl.model import Host
+from fleetctl.operations import Context
+from fleetctl.ssh.pool import Pool
+from fleetctl.ssh.session import Stdin
+
+_QUEUED_EVENTS = 128
+_JOIN_SECONDS = 10.0
+_LOOK_SECONDS = 0.5
+_GRACE_SECONDS = 3.0
+"""How long a cancelled worker may take: a name look-up, for one, cannot be interrupted."""
+
+
+class ThreadEngine:
+    """Works in threads of this process.
+
+    Args:
+        pool: where sessions come from; closed by its owner.
+        stdin: what the operation may read on each host.
+    """
+
+    def __init__(self, pool: Pool, stdin: Stdin | None = None) -> None:
+        self._pool = pool
+        self._stdin = stdin
+
+    def run(self, task: Task, cancel: Cancel) -> Iterator[Event]:
+        """See `Engine.run`."""
+
+        work = _Work(task, self._pool, cancel, self._stdin)
+        yield from settle([host.name for host in task.hosts], work.events(), work.unfinished)
+
+
+class _Work:
+    """One run of a task: the hosts still to do, the workers, and the bounded queue that they fill."""
+
+    def __init__(self, task: Task, pool: Pool, cancel: Cancel, stdin: Stdin | None) -> None:
+        self._task = task
+        self._pool = pool
+        self._cancel = cancel
+        self._stdin = stdin
+        self._started = time.monotonic()
+        self._hosts: queue.SimpleQueue[Host] = queue.SimpleQueue()
+        self._happened: queue.Queue[Event | None] = queue.Queue(_QUEUED_EVENTS)
+        self._busy = min(task.policy.fanout, len(task.hosts))
+
+    def events(self) -> Iterator[Event]:
+        """What the workers report, until all of them are done or, after a cancel, had time to be."""
+        for host in self._task.hosts:
+            self._hosts.put(host)
+        workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(self._busy)]
+        for worker in workers:
+            worker.start()
+        try:
+            yield from self._reports()
+        except GeneratorExit:
+            self._cancel.set("the run was abandoned")
+            for _ in self._reports():
+                pass
+            raise
+        finally:
+            for worker in workers:
+                worker.join(_JOIN_SECONDS if not self._busy else 0)
+
+    def unfinished(self, host: str) -> HostFinished:
+        """The end of a host that no worker reported."""
+        if self._cancel.is_set():
+            outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", self._cancel.reason))
+        else:
+            outcome = Outcome(Status.ERROR, error=ErrorFacts("worker-lost", "its worker ended without a result"))
+        return HostFinished(host=host, outcome=outcome, at=self._now())
+
+    def _reports(self) -> Iterator[Event]:
+        give_up = float("inf")
+        while self._busy and time.monotonic() < give_up:
+            try:
+                event = self._happened.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                event = None
+            else:
+                if event is None:
+                    self._busy -= 1
+            if event is not None:
+                yield event
+            elif self._cancel.is_set():
+                give_up = min(give_up, time.monotonic() + _GRACE_SECONDS)
+
+    def _work(self) -> None:
+        try:
+            while not self._cancel.is_set():
+                self._do(self._hosts.get_nowait())
+        except queue.Empty:
+            return
+        finally:
+            self._happened.put(None)
+
+    def _do(self, host: Host) -> None:
+        def emit(stream: Stream, data: bytes) -> None:
+            self._happened.put(Output(host=host.name, stream=stream, data=data, at=self._now()))
+
+        self._happened.put(HostStarted(host=host.name, at=self._now()))
+        outcome = perform(self._task, self._pool, Context(host, emit, self._cancel, self._stdin))
+        self._happened.put(HostFinished(host=host.name, outcome=outcome, at=self._now()))
+
+    def _now(self) -> float:
+        return time.monotonic() - self._started

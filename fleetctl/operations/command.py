@@ -1,0 +1,59 @@
+"""Run a command line on a host, in the login shell of the user, as ssh does."""
+
+from __future__ import annotations
+
+import shlex
+
+import msgspec
+
+from fleetctl.events import Outcome, Status
+from fleetctl.operations import Context
+from fleetctl.ssh.session import Session
+
+
+class Command(msgspec.Struct, frozen=True, tag="command"):
+    """A command line and what surrounds it.
+
+    Args:
+        line: given to the login shell as it is.
+        env: variables set for it, over those of the host.
+        cwd: directory to run it in; "" is the login directory.
+        timeout: seconds for the command itself, connecting not included; None is without end.
+        pty: run it on a terminal of its own.
+    """
+
+    line: str
+    env: dict[str, str] = {}
+    cwd: str = ""
+    timeout: float | None = None
+    pty: bool = False
+
+    def __str__(self) -> str:
+        return f"run {self.line}"
+
+    def perform(self, session: Session, context: Context) -> Outcome:
+        ended = session.run(
+            surrounded(self.line, {**context.host.env, **self.env}, self.cwd),
+            context.emit,
+            context.cancel,
+            timeout=self.timeout,
+            stdin=context.stdin,
+            pty=self.pty,
+        )
+        if ended.exit_code is None:
+            return Outcome(Status.FAILED, signalled=True)
+        return Outcome(Status.OK if ended.exit_code == 0 else Status.FAILED, exit_code=ended.exit_code)
+
+
+def surrounded(line: str, env: dict[str, str], cwd: str) -> str:
+    """The line with its directory and variables set first.
+
+    The inner shell is the user's own again (sshd sets $SHELL), so the line means the same as without;
+    as one argument it cannot go on when the directory is missing. Servers seldom accept variables by
+    the protocol's own `env` request (AcceptEnv), and do not say so.
+    """
+    if not env and not cwd:
+        return line
+    place = f"cd {shlex.quote(cwd)} && " if cwd else ""
+    settings = "".join(f"{shlex.quote(f'{name}={value}')} " for name, value in env.items())
+    return f'{place}exec env {settings}"$SHELL" -c {shlex.quote(line)}'

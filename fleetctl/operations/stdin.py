@@ -1,0 +1,69 @@
+"""One standard input for many hosts: read once, kept on disk, and read by each host at its own pace."""
+
+from __future__ import annotations
+
+import os
+import select
+import tempfile
+import threading
+from types import TracebackType
+
+_CHUNK = 64 * 1024
+_POLL_SECONDS = 0.25
+_JOIN_SECONDS = 5.0
+
+
+class Broadcast:
+    """Spreads a file descriptor's bytes to any number of readers. Thread-safe.
+
+    Reading begins with the first reader and never waits for the input's end, so a pipe that stays open
+    for ever disturbs nobody who does not read it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._grown = threading.Condition()
+        self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed in __exit__
+        self._size = 0
+        self._ended = False
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Broadcast:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+        self._spool.close()
+
+    def read(self, offset: int, seconds: float) -> bytes | None:
+        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`."""
+        with self._grown:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._fill, name="stdin", daemon=True)
+                self._thread.start()
+            self._grown.wait_for(lambda: offset < self._size or self._ended, seconds)
+            size, ended = self._size, self._ended
+        if offset < size:
+            return os.pread(self._spool.fileno(), min(_CHUNK, size - offset), offset)
+        return b"" if ended else None
+
+    def _fill(self) -> None:
+        try:
+            while not self._closing:
+                if select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
+                    data = os.read(self._descriptor, _CHUNK)
+                    if not data:
+                        break
+                    self._spool.write(data)
+                    with self._grown:
+                        self._size += len(data)
+                        self._grown.notify_all()
+        finally:
+            with self._grown:
+                self._ended = True
+                self._grown.notify_all()

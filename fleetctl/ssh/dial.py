@@ -1,0 +1,109 @@
+"""From a Host to an authenticated Session: connect, agree on keys, judge the host key, log in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from paramiko import Transport
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import ConnectTimeout, FleetError, TimedOut, UnreachableError
+from fleetctl.model import Host
+from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.ssh.keys import KeyRing
+from fleetctl.ssh.login import log_in
+from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.session import Session
+from fleetctl.ssh.translate import Stage, translated
+from fleetctl.ssh.transport import new_transport, shake_hands
+from fleetctl.ssh.wire import Wire, connect
+
+
+class Dialer:
+    """Opens sessions; what they share in a run (known hosts, decoded keys) is kept here. Thread-safe.
+
+    Args:
+        login_timeout: seconds for banner, key exchange and authentication together.
+    """
+
+    def __init__(self, *, login_timeout: float) -> None:
+        self.known_hosts = KnownHosts()
+        self._keys = KeyRing()
+        self._login_timeout = login_timeout
+
+    def dial(self, host: Host, cancel: Cancel) -> Session:
+        """An authenticated session with a host whose key was accepted.
+
+        Raises: UnreachableError, UntrustedError, DeniedError, TimedOut and their kinds; Cancelled.
+        """
+        started = time.monotonic()
+        wire = connect(host.address, host.port, host.connect_timeout, cancel)
+        connected = time.monotonic()
+        notes = ServerNotes(host.name)
+        with self._shaking_hands(host, wire, notes, cancel) as transport:
+            self.known_hosts.check(host, _server_key(transport))
+            trusted = time.monotonic()
+            with translated(Stage.LOGIN, notes):
+                log_in(transport, host.login, self._keys)
+        timings = {
+            "connect": connected - started,
+            "handshake": trusted - connected,
+            "login": time.monotonic() - trusted,
+        }
+        return Session(transport, wire, notes, timings)
+
+    def server_key(self, host: Host, cancel: Cancel) -> ServerKey:
+        """The key a server shows, of a type we know of it where there is one. Nothing is judged or written.
+
+        Raises: UnreachableError and its kinds; Cancelled.
+        """
+        wire = connect(host.address, host.port, host.connect_timeout, cancel)
+        with self._shaking_hands(host, wire, ServerNotes(host.name), cancel) as transport:
+            key = _server_key(transport)
+        transport.close()
+        return key
+
+    @contextmanager
+    def _shaking_hands(self, host: Host, wire: Wire, notes: ServerNotes, cancel: Cancel) -> Iterator[Transport]:
+        """A transport after its key exchange; closed again when anything inside fails or takes too long."""
+        transport = new_transport(wire, notes, self.known_hosts.kinds(host))
+        try:
+            with cancel.guard(self._login_timeout, wire.abort) as guard:
+                try:
+                    with translated(Stage.HANDSHAKE, notes):
+                        shake_hands(transport)
+                    yield transport
+                except (UnreachableError, TimedOut):
+                    cancel.check()
+                    if guard.expired:
+                        raise _too_slow(transport, self._login_timeout) from None
+                    raise
+        except BaseException:
+            transport.close()
+            if transport.is_alive():
+                transport.join(5.0)
+            raise
+
+
+def _server_key(transport: Transport) -> ServerKey:
+    key = transport.get_remote_server_key()
+    return ServerKey(key.get_name(), key.asbytes())
+
+
+def _too_slow(transport: Transport, seconds: float) -> FleetError:
+    if not transport.remote_version:
+        return ConnectTimeout(
+            f"connected, but no SSH banner came within {seconds:g} s",
+            hint="is this an SSH server, and is it overloaded? --login-timeout waits longer",
+        )
+    if not transport.initial_kex_done:
+        return ConnectTimeout(
+            f"the key exchange was not done within {seconds:g} s",
+            hint="the server may be overloaded; --login-timeout waits longer",
+        )
+    return TimedOut(
+        f"the login was not done within {seconds:g} s",
+        hint="the server may be waiting for a directory service; --login-timeout waits longer",
+    )

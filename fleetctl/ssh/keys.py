@@ -1,0 +1,113 @@
+"""Private key files, each read and decoded once per run, however many hosts use it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+from paramiko import PKey, RSAKey, SSHException
+from paramiko.pkey import UnknownKeyType
+
+from fleetctl.errors import KeyUnusable
+from fleetctl.model import Secret
+
+_MAX_KEY_BYTES = 1024 * 1024
+
+
+class _EncodedRSAKey(RSAKey):
+    """Its public half is encoded once; paramiko would do it twice per login, 3,072 bits in a Python loop."""
+
+    def __init__(self, key: RSAPrivateKey) -> None:
+        super().__init__(key=key)
+        self._encoded = super().asbytes()
+
+    def asbytes(self) -> bytes:
+        return self._encoded
+
+
+class KeyRing:
+    """Decoded private keys by path and passphrase. Thread-safe; what cannot be used is remembered too."""
+
+    def __init__(self) -> None:
+        self._keys_lock = threading.Lock()
+        self._keys: dict[tuple[str, Secret | None], PKey | KeyUnusable] = {}
+
+    def key(self, path: str, passphrase: Secret | None) -> PKey:
+        """The key in a file, with its certificate when `PATH-cert.pub` stands beside it.
+
+        Raises: KeyUnusable when it cannot be read or decoded.
+        """
+        wanted = (path, passphrase)
+        with self._keys_lock:
+            if wanted not in self._keys:
+                try:
+                    self._keys[wanted] = _load(Path(path), passphrase)
+                except KeyUnusable as error:
+                    self._keys[wanted] = error
+            found = self._keys[wanted]
+        if isinstance(found, KeyUnusable):
+            raise KeyUnusable(found.message, hint=found.hint, path=path) from found
+        return found
+
+
+def _load(path: Path, passphrase: Secret | None) -> PKey:
+    try:
+        with path.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        raise KeyUnusable(
+            f"cannot read key {path}: {error.strerror}",
+            hint="check the path and its permissions",
+            path=str(path),
+        ) from error
+    try:
+        return _decode(path, None)
+    except TypeError:
+        # PKey.from_path says TypeError both for "encrypted, no password" and "password, not encrypted".
+        if passphrase is None:
+            raise KeyUnusable(
+                f"key {path} is encrypted and no passphrase is given",
+                hint="set `key_passphrase` in the inventory, or add the key to an ssh-agent",
+                path=str(path),
+            ) from None
+    try:
+        return _decode(path, passphrase.reveal().encode())
+    except KeyUnusable:
+        raise KeyUnusable(
+            f"wrong passphrase for key {path}", hint="check `key_passphrase` in the inventory", path=str(path)
+        ) from None
+
+
+def _decode(path: Path, passphrase: bytes | None) -> PKey:
+    try:
+        rsa = _rsa_key(path.read_bytes(), passphrase)
+        if rsa is None:
+            load: Callable[..., PKey] = PKey.from_path
+            return load(path, passphrase)
+        certificate = path.with_name(f"{path.name}-cert.pub")
+        if certificate.exists():
+            rsa.load_certificate(str(certificate))
+    except (ValueError, SSHException, UnknownKeyType, UnsupportedAlgorithm, OSError) as error:
+        raise KeyUnusable(
+            f"cannot use key {path}: not a private key that paramiko reads",
+            hint="RSA, Ed25519 and ECDSA keys in OpenSSH or PEM form can be used",
+            path=str(path),
+        ) from error
+    return rsa
+
+
+def _rsa_key(data: bytes, passphrase: bytes | None) -> _EncodedRSAKey | None:
+    """The key if it is RSA. PKey.from_path decodes twice and proves the primes each time: 0.3 s of CPU for 3072 bits.
+
+    OpenSSH does not prove them either: the file is the user's own, and OpenSSL checks each signature it makes.
+    """
+    loaded: object
+    try:
+        loaded = load_ssh_private_key(data, passphrase, unsafe_skip_rsa_key_validation=True)
+    except ValueError:
+        loaded = load_pem_private_key(data, passphrase, unsafe_skip_rsa_key_validation=True)
+    return _EncodedRSAKey(loaded) if isinstance(loaded, RSAPrivateKey) else None

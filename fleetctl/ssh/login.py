@@ -1,0 +1,167 @@
+"""Which proofs of identity are tried in what order: key files, agent keys, password.
+
+Every key is tried with a signature, because paramiko asks no "would you take this key?" first, and a
+server counts each against MaxAuthTries (6 in sshd): hence the bound on keys. A method that returns a
+list has succeeded in part only (auth_handler.py: `wait_for_response`), and the next must follow.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import paramiko
+from paramiko import PKey, Transport
+from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType
+
+from fleetctl.errors import DeniedError, KeyUnusable
+from fleetctl.model import Login, Secret
+from fleetctl.ssh.hostkeys import fingerprint
+from fleetctl.ssh.keys import KeyRing
+from fleetctl.ssh.transport import authenticated
+
+_MAX_KEYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """One way to log in: the SSH method it is, how to name it to people when it failed, and the attempt itself."""
+
+    method: str
+    name: Callable[[], str]
+    attempt: Callable[[Transport], list[str]]
+
+
+def log_in(transport: Transport, login: Login, ring: KeyRing) -> None:
+    """Authenticate, or say what was offered and what the server would take.
+
+    Raises:
+        DeniedError: nothing was accepted; facts `offered`, `allowed` and `unusable`.
+        Foreign errors when the connection breaks: for `translated(Stage.LOGIN)`.
+    """
+    unusable: list[KeyUnusable] = []
+    offered: list[str] = []
+    allowed: list[str] | None = None
+    password_rejected = False
+    for proof in _proofs(login, ring, unusable):
+        if allowed is not None and proof.method not in allowed:
+            continue
+        if proof.method == "keyboard-interactive" and password_rejected:
+            continue  # the same password again would only bring a lock-out nearer
+        try:
+            left = proof.attempt(transport)
+        except BadAuthenticationType as error:
+            allowed = list(error.allowed_types)
+            continue
+        except AuthenticationException as error:
+            if not transport.is_active() or "timeout" in str(error):
+                raise
+            password_rejected = proof.method == "password"
+            left = []
+        if transport.is_authenticated():
+            return
+        offered.append(f"{proof.name()} (accepted, more is required)" if left else proof.name())
+        allowed = list(left) or allowed
+    if not offered and allowed is None and _needs_no_proof(transport, login.user):
+        return
+    raise _denied(login.user, offered, allowed or _allowed(transport, login.user), unusable)
+
+
+def _proofs(login: Login, ring: KeyRing, unusable: list[KeyUnusable]) -> Iterator[_Proof]:
+    keys = 0
+    for path in login.keys:
+        try:
+            key = ring.key(path, login.key_passphrase)
+        except KeyUnusable as error:
+            unusable.append(error)
+            continue
+        keys += 1
+        yield _key_proof(login.user, path, key)
+    if login.agent and keys < _MAX_KEYS:
+        yield from _agent_proofs(login.user, _MAX_KEYS - keys)
+    if login.password is not None:
+        yield _password_proof(login.user, login.password)
+        yield _prompted_password_proof(login.user, login.password)
+
+
+def _key_proof(user: str, where: str, key: PKey) -> _Proof:
+    def name() -> str:
+        return f"key {where} ({key.get_name()} {fingerprint(key.asbytes())})"
+
+    def attempt(transport: Transport) -> list[str]:
+        done = threading.Event()
+        transport.auth_publickey(user, key, done)
+        return authenticated(transport, done)
+
+    return _Proof("publickey", name, attempt)
+
+
+def _agent_proofs(user: str, most: int) -> Iterator[_Proof]:
+    # An agent connection is one conversation without a lock (agent.py): each login opens its own.
+    with closing(paramiko.Agent()) as agent:
+        for key in agent.get_keys()[:most]:
+            yield _key_proof(user, "of the agent", key)
+
+
+def _password_proof(user: str, password: Secret) -> _Proof:
+    def attempt(transport: Transport) -> list[str]:
+        done = threading.Event()
+        transport.auth_password(user, password.reveal(), done, fallback=False)
+        return authenticated(transport, done)
+
+    return _Proof("password", lambda: "password", attempt)
+
+
+def _prompted_password_proof(user: str, password: Secret) -> _Proof:
+    """For servers that ask for the password in a dialogue: answered when it is one hidden field."""
+
+    def answer(_title: str, _text: str, fields: list[tuple[str, bool]]) -> list[str]:
+        return [password.reveal()] if len(fields) == 1 and not fields[0][1] else ["" for _ in fields]
+
+    def attempt(transport: Transport) -> list[str]:
+        return transport.auth_interactive(user, answer)
+
+    return _Proof("keyboard-interactive", lambda: "password, asked for", attempt)
+
+
+def _needs_no_proof(transport: Transport, user: str) -> bool:
+    try:
+        transport.auth_none(user)
+    except AuthenticationException:
+        return False
+    return transport.is_authenticated()
+
+
+def _allowed(transport: Transport, user: str) -> list[str]:
+    try:
+        transport.auth_none(user)
+    except BadAuthenticationType as error:
+        return list(error.allowed_types)
+    except (paramiko.SSHException, EOFError, OSError):
+        return []  # the server is through with us; what it would take stays unknown
+    return []
+
+
+def _denied(user: str, offered: list[str], allowed: list[str], unusable: list[KeyUnusable]) -> DeniedError:
+    problems = [error.message for error in unusable]
+    told = "; ".join([f"offered {', '.join(offered) or 'nothing'}", *problems])
+    takes = f"; the server takes {', '.join(allowed)}" if allowed else ""
+    hint = next((error.hint for error in unusable if not offered), "") or _advice(offered, allowed)
+    return DeniedError(
+        f"login as {user} denied: {told}{takes}",
+        hint=hint,
+        user=user,
+        offered=offered,
+        allowed=allowed,
+        unusable=problems,
+    )
+
+
+def _advice(offered: list[str], allowed: list[str]) -> str:
+    if not offered and allowed:
+        return f"give it {' or '.join(allowed)}: `keys`/`password` in the inventory, --key or --ask-pass"
+    if "publickey" in allowed and not any(name.startswith("key") for name in offered):
+        return "the server wants a key: `keys` in the inventory, or --key"
+    return "check the user, and that the key is in the host's authorized_keys or the password is right"

@@ -1,0 +1,46 @@
+"""A server's own words, which paramiko only logs: lines before its banner and the text of its DISCONNECT.
+
+Stands in for the logger of one Transport (`Transport.logger`), so nothing is formatted or filtered twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+
+_BANNER = "Banner: "
+_DISCONNECT = re.compile(r"Disconnect \(code (\d+)\): (.*)", re.DOTALL)
+_logger = logging.getLogger("paramiko.transport")
+
+
+class ServerNotes:
+    """What the server said outside the protocol's data. Written by the transport's thread only."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._greeting: deque[str] = deque(maxlen=5)
+        self._goodbye = ""
+        self._verbose = _logger.isEnabledFor(logging.DEBUG)
+
+    @property
+    def greeting(self) -> str:
+        """The last lines sent before an SSH banner, joined; "" when there were none."""
+        return " / ".join(self._greeting)
+
+    @property
+    def goodbye(self) -> str:
+        """Why the server disconnected, in its own words; "" when it did not say."""
+        return self._goodbye
+
+    def log(self, level: int, message: str, *args: object) -> None:
+        """Called by paramiko/transport.py: `_log`."""
+        if message.startswith(_BANNER):
+            self._greeting.append(message[len(_BANNER) :].strip())
+        elif level >= logging.INFO and (match := _DISCONNECT.match(message)):
+            self._goodbye = match[2].strip()
+        if self._verbose:
+            _logger.log(level, f"{self._host}: {message}", *args)
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - the name that logging gives it
+        return self._verbose

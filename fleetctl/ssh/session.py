@@ -1,0 +1,223 @@
+"""One authenticated connection: runs commands and opens further channels on one Transport, many times."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from paramiko import Channel, Transport
+
+from fleetctl.cancel import Cancel, Guard
+from fleetctl.errors import ConnectionLost, TimedOut
+from fleetctl.events import Stream
+from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.translate import FOREIGN, Stage, translated
+from fleetctl.ssh.wire import Wire
+
+_READ_SIZE = 256 * 1024
+_WINDOW_SIZE = 1024 * 1024
+_REPLY_SECONDS = 30.0
+_IDLE_SECONDS = 3600.0
+_JOIN_SECONDS = 5.0
+
+Receive = Callable[[Stream, bytes], None]
+"""Takes output as it comes; may block, which in the end holds the remote command back."""
+
+
+class Stdin(Protocol):
+    """What a remote command reads. Each reader starts at 0 and keeps its own place."""
+
+    def read(self, offset: int, seconds: float) -> bytes | None:
+        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a remote command ended: its exit code, or None when the server sent none (a signal killed it)."""
+
+    exit_code: int | None
+
+
+class Session:
+    """One authenticated connection. Commands may run one after another or, from several threads, at once.
+
+    Args:
+        timings: seconds that connecting took, by part.
+    """
+
+    def __init__(self, transport: Transport, wire: Wire, notes: ServerNotes, timings: dict[str, float]) -> None:
+        self._transport = transport
+        self._wire = wire
+        self._notes = notes
+        # Two openings at once can swap their failures (transport.py: `saved_exception`).
+        self._opening_lock = threading.Lock()
+        self.timings = timings
+
+    @property
+    def alive(self) -> bool:
+        return self._transport.is_active()
+
+    def run(
+        self,
+        command: str,
+        receive: Receive,
+        cancel: Cancel,
+        *,
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+        pty: bool = False,
+    ) -> Ended:
+        """Run a command line in the login shell of the user; returns when its output has ended.
+
+        Args:
+            receive: called in this thread with each piece of output.
+            timeout: seconds for the command from its start on; None waits as long as it runs.
+            stdin: what the command reads; None gives it an end of file at once.
+            pty: run it on a terminal, which joins its stderr to stdout.
+
+        Raises:
+            ChannelRefused, RequestRefused: the server would not run it.
+            TimedOut, Cancelled: the connection is given up; the command may still run on the host.
+            ConnectionLost: likewise, but not by us.
+        """
+        with cancel.guard(timeout, self.abort) as guard:
+            try:
+                channel = self._open(cancel)
+                try:
+                    self._request(channel, command, cancel, pty=pty)
+                    with _Feeder(channel, stdin):
+                        _pump(channel, receive)
+                    return self._ended(channel)
+                finally:
+                    with translated(Stage.CHANNEL, self._notes):
+                        channel.close()
+            except (ConnectionLost, TimedOut):
+                cancel.check()
+                _check_deadline(guard, timeout)
+                raise
+
+    def round_trip(self, cancel: Cancel, seconds: float = _REPLY_SECONDS) -> None:
+        """Ask the server for a sign of life and wait for it (OpenSSH answers with a refusal; any answer will do).
+
+        Raises: TimedOut, ConnectionLost, Cancelled.
+        """
+        with cancel.guard(seconds, self.abort) as guard, translated(Stage.CHANNEL, self._notes):
+            self._transport.global_request("keepalive@openssh.com", wait=True)
+        cancel.check()
+        _check_deadline(guard, seconds)
+        if not self.alive:
+            raise ConnectionLost("the connection ended", hint="the host or the network went away")
+
+    def abort(self) -> None:
+        """Cut the connection from any thread; whoever waits on it is woken."""
+        self._wire.abort()
+
+    def close(self) -> None:
+        """Close the connection and wait for its thread."""
+        self._transport.close()
+        self._transport.join(_JOIN_SECONDS)
+
+    def _open(self, cancel: Cancel) -> Channel:
+        with self._opening_lock, translated(Stage.CHANNEL, self._notes):
+            cancel.check()
+            return self._transport.open_session(window_size=_WINDOW_SIZE, timeout=_REPLY_SECONDS)
+
+    def _request(self, channel: Channel, command: str, cancel: Cancel, *, pty: bool) -> None:
+        # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).
+        with cancel.guard(_REPLY_SECONDS, self.abort) as guard, translated(Stage.REQUEST, self._notes):
+            try:
+                if pty:
+                    channel.get_pty()
+                channel.exec_command(command)
+            except FOREIGN:
+                _check_deadline(guard, _REPLY_SECONDS)
+                raise
+
+    def _ended(self, channel: Channel) -> Ended:
+        # The status may follow the end of output; the server's close of the channel ends the wait.
+        channel.status_event.wait(_IDLE_SECONDS)
+        if channel.exit_status >= 0:
+            return Ended(channel.exit_status)
+        if self.alive:
+            return Ended(None)
+        reason = self._notes.goodbye or "closed while the command ran"
+        raise ConnectionLost(f"the connection ended: {reason}", hint="what the command had done by then is not known")
+
+
+class _Feeder:
+    """Sends stdin to a channel from a thread of its own, for a remote command may not read until it has written."""
+
+    def __init__(self, channel: Channel, stdin: Stdin | None) -> None:
+        self._channel = channel
+        self._stdin = stdin
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        if self._stdin is None:
+            self._end_input()
+        else:
+            self._thread = threading.Thread(target=self._feed, args=(self._stdin,), name="stdin", daemon=True)
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            # The command is over: a closed channel wakes the thread from a full window.
+            self._channel.close()
+            self._thread.join(_JOIN_SECONDS)
+
+    def _feed(self, stdin: Stdin) -> None:
+        offset = 0
+        while not self._channel.closed:
+            data = stdin.read(offset, 0.5)
+            if data == b"":
+                self._end_input()
+                return
+            if data is not None:
+                sent = self._send(data)
+                if not sent:
+                    return
+                offset += sent
+
+    def _send(self, data: bytes) -> int:
+        try:
+            return self._channel.send(data)
+        except FOREIGN:
+            return 0  # the command does not read any more: its exit status tells the rest
+
+    def _end_input(self) -> None:
+        try:
+            self._channel.shutdown_write()
+        except FOREIGN:
+            return  # likewise
+
+
+def _pump(channel: Channel, receive: Receive) -> None:
+    """Hand over both streams until they end, without polling.
+
+    Both buffers share one event (buffered_pipe.py). Draining one may clear what the other has set, so the
+    buffers are looked at again before every wait.
+    """
+    arrived = threading.Event()
+    channel.in_buffer.set_event(arrived)
+    channel.in_stderr_buffer.set_event(arrived)
+    while True:
+        # Read before draining: data that came before the end is still in the buffers.
+        over = channel.eof_received or channel.closed
+        while (out := channel.recv_ready()) or channel.recv_stderr_ready():
+            if out:
+                receive("stdout", channel.recv(_READ_SIZE))
+            if channel.recv_stderr_ready():
+                receive("stderr", channel.recv_stderr(_READ_SIZE))
+        if over:
+            return
+        arrived.wait(_IDLE_SECONDS)
+
+
+def _check_deadline(guard: Guard, seconds: float | None) -> None:
+    if guard.expired:
+        raise TimedOut(
+            f"not done within {seconds:g} s" if seconds else "not done in time",
+            hint="the command may still be running there; --timeout gives it longer",
+        )

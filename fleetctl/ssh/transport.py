@@ -1,0 +1,99 @@
+"""paramiko's Transport as we use it: our algorithms, and none of its timers, polls and debug texts.
+
+What is saved here is CPU per host: paramiko polls every 0.1 s while it waits, starts a timer thread for
+each handshake, and formats the server's debug messages character by character.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from typing import cast
+
+import paramiko
+from paramiko import Message, SSHException, Transport
+from paramiko.packet import Packetizer
+
+from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.wire import Wire
+
+_MSG_IGNORE = 2
+_MSG_DEBUG = 4
+_LOOK_SECONDS = 2.0
+_UNBOUNDED_SECONDS = 86_400.0
+
+# AES-GCM first: it needs no HMAC, and paramiko compares MACs in a Python loop. No CBC, no MD5.
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+_DIGESTS = (
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+)
+_KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+_SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+
+
+class _QuietPacketizer(Packetizer):
+    def start_handshake(self, timeout: float) -> None:
+        """No timer: its thread can hold up the exit for 15 s, and our own deadline covers the handshake."""
+
+    def read_message(self) -> tuple[int, Message]:
+        """Debug messages pass as ignored ones; strict key exchange refuses both alike."""
+        kind, message = super().read_message()
+        return (_MSG_IGNORE, message) if kind == _MSG_DEBUG else (kind, message)
+
+
+def new_transport(wire: Wire, notes: ServerNotes, known_kinds: list[str]) -> Transport:
+    """A transport that has not begun. `known_kinds` are the host key types to ask for first."""
+    transport = Transport(cast("socket.socket", wire), packetizer_class=_QuietPacketizer)
+    transport.logger = cast("logging.Logger", notes)
+    transport.banner_timeout = _UNBOUNDED_SECONDS
+    transport.auth_timeout = _UNBOUNDED_SECONDS
+    known = [kind for held in known_kinds for kind in _SIGNED_BY.get(held, (held,)) if kind in _KEY_TYPES]
+    options = transport.get_security_options()
+    options.ciphers = _CIPHERS
+    options.digests = _DIGESTS
+    options.key_types = tuple(dict.fromkeys([*known, *_KEY_TYPES]))
+    return transport
+
+
+def shake_hands(transport: Transport) -> None:
+    """Exchange banners and keys. Ends when the wire is aborted. Raises: paramiko's exceptions."""
+    done = threading.Event()
+    transport.start_client(event=done)
+    wait(transport, done)
+    if not transport.is_active():
+        raise transport.get_exception() or SSHException("Negotiation failed.")
+
+
+def wait(transport: Transport, done: threading.Event) -> None:
+    """Until the transport's thread sets the event, or is over."""
+    while transport.is_active() and not done.wait(_LOOK_SECONDS):
+        pass
+
+
+def authenticated(transport: Transport, done: threading.Event) -> list[str]:
+    """The end of an authentication begun with an event: as auth_handler.py's `wait_for_response`, without polls.
+
+    Returns: what the server requires further; [] when nothing.
+    Raises: paramiko's AuthenticationException and its kinds, or what ended the connection.
+    """
+    wait(transport, done)
+    error = transport.get_exception()
+    if not transport.is_active():
+        raise error or EOFError()
+    if transport.is_authenticated():
+        return []
+    if isinstance(error, paramiko.ssh_exception.PartialAuthentication):
+        return list(error.allowed_types)
+    raise error or paramiko.AuthenticationException("Authentication failed.")
