@@ -91,11 +91,18 @@ class KnownHosts:
         if host.host_key_policy is HostKeyPolicy.OFF:
             return
         try:
-            _judge(host, key, self._known(host))
+            self.judge(host, key)
         except HostKeyUnknown:
             if host.host_key_policy is not HostKeyPolicy.ACCEPT_NEW:
                 raise
             self.add(host, key)
+
+    def judge(self, host: Host, key: ServerKey) -> None:
+        """Pass when the key is known as the host's, whatever its policy.
+
+        Raises: HostKeyRevoked, HostKeyChanged, HostKeyUnknown.
+        """
+        _judge(host, key, self._known(host))
 
     def add(self, host: Host, key: ServerKey) -> None:
         """Append the key to the host's first known_hosts file, unless it is there already.

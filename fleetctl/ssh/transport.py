@@ -1,8 +1,4 @@
-"""paramiko's Transport as we use it: our algorithms, and none of its timers, polls and debug texts.
-
-What is saved here is CPU per host: paramiko polls every 0.1 s while it waits, starts a timer thread for
-each handshake, and formats the server's debug messages character by character.
-"""
+"""paramiko's Transport as we use it: our algorithms, our packet layer, and waits that do not poll every 0.1 s."""
 
 from __future__ import annotations
 
@@ -12,17 +8,25 @@ import threading
 from typing import cast
 
 import paramiko
-from paramiko import Message, SSHException, Transport
-from paramiko.packet import Packetizer
+from paramiko import SSHException, Transport
 
 from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.packets import GcmPacketizer
 from fleetctl.ssh.wire import Wire
 
-_MSG_IGNORE = 2
-_MSG_DEBUG = 4
 _LOOK_SECONDS = 2.0
 _UNBOUNDED_SECONDS = 86_400.0
 
+_KEX = (
+    "mlkem768x25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "curve25519-sha256",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group14-sha256",
+)
 # AES-GCM first: it needs no HMAC, and paramiko compares MACs in a Python loop. No CBC, no MD5.
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 _DIGESTS = (
@@ -43,24 +47,15 @@ _KEY_TYPES = (
 _SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
-class _QuietPacketizer(Packetizer):
-    def start_handshake(self, timeout: float) -> None:
-        """No timer: its thread can hold up the exit for 15 s, and our own deadline covers the handshake."""
-
-    def read_message(self) -> tuple[int, Message]:
-        """Debug messages pass as ignored ones; strict key exchange refuses both alike."""
-        kind, message = super().read_message()
-        return (_MSG_IGNORE, message) if kind == _MSG_DEBUG else (kind, message)
-
-
 def new_transport(wire: Wire, notes: ServerNotes, known_kinds: list[str]) -> Transport:
     """A transport that has not begun. `known_kinds` are the host key types to ask for first."""
-    transport = Transport(cast("socket.socket", wire), packetizer_class=_QuietPacketizer)
+    transport = Transport(cast("socket.socket", wire), packetizer_class=GcmPacketizer)
     transport.logger = cast("logging.Logger", notes)
     transport.banner_timeout = _UNBOUNDED_SECONDS
     transport.auth_timeout = _UNBOUNDED_SECONDS
     known = [kind for held in known_kinds for kind in _SIGNED_BY.get(held, (held,)) if kind in _KEY_TYPES]
     options = transport.get_security_options()
+    options.kex = [name for name in options.kex if name in _KEX]
     options.ciphers = _CIPHERS
     options.digests = _DIGESTS
     options.key_types = tuple(dict.fromkeys([*known, *_KEY_TYPES]))

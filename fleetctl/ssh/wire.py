@@ -120,7 +120,7 @@ def connect(address: str, port: int, seconds: float, cancel: Cancel) -> Wire:
     targets = _resolve(address, port)
     deadline = time.monotonic() + seconds
     failure: OSError | None = None
-    with selectors.DefaultSelector() as pending:
+    with selectors.PollSelector() as pending:
         try:
             while True:
                 cancel.check()

@@ -1,0 +1,49 @@
+"""Option groups: a command takes records, and typer sees their fields as its options.
+
+    @app.command()
+    @expanded
+    def ping(selection: Selection, output: Output) -> None: ...
+
+Each shared option is so declared once, and the wide signature of a command stops here.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, get_type_hints
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each parameter that is annotated with a dataclass replaced by that class's fields."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+    own = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name not in groups
+    ]
+    options = [_parameter(field, kind) for kind in groups.values() for field in fields(kind)]
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        records = {
+            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        command(**records, **values)
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *options]]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _parameter(field: Field[Any], owner: type) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is MISSING else field.default
+    if field.default_factory is not MISSING:
+        default = field.default_factory()
+    annotation = get_type_hints(owner, include_extras=True)[field.name]
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

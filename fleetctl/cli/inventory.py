@@ -1,0 +1,62 @@
+"""`fleetctl inventory check|show|schema` and `fleetctl hosts`: what the inventory says, without connecting."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from fleetctl.cli.expand import expanded
+from fleetctl.cli.options import InventoryFiles, Selection
+
+app = typer.Typer(help="Check and explain the inventory.", no_args_is_help=True)
+
+
+@app.command()
+def check(inventory: InventoryFiles = []) -> None:  # noqa: B006 - typer reads the default
+    """Report every problem of the inventory, with file and line."""
+    from fleetctl.cli.sources import load_inventory
+    from fleetctl.cli.talk import warn
+
+    loaded = load_inventory(inventory)
+    for line in loaded.warnings:
+        warn(line)
+    typer.echo(f"ok: {len(loaded.names)} hosts in {len(loaded.group_names)} groups")
+
+
+@app.command()
+def show(host: Annotated[str, typer.Argument(metavar="HOST")], inventory: InventoryFiles = []) -> None:  # noqa: B006
+    """Every setting of a host and where it came from. Secrets are masked."""
+    from fleetctl.cli.sources import load_inventory
+    from fleetctl.views import Screen, render_table
+
+    settings = load_inventory(inventory).explain(host)
+    rows = [(setting.key, setting.value, setting.source) for setting in settings]
+    render_table(Screen.from_process(), ("setting", "value", "from"), rows)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of inventory files, for editors."""
+    from fleetctl.inventory import schema as inventory_schema
+
+    typer.echo(json.dumps(inventory_schema(), indent=2))
+
+
+@expanded
+def hosts(
+    selection: Selection,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[TARGET]", help="As --target.")] = None,
+    count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
+    folded: Annotated[bool, typer.Option("--fold", help="On one line: web[01-20].")] = False,
+) -> None:
+    """The hosts that a target selects, one a line."""
+    from fleetctl.cli.selecting import selected_names, with_words
+    from fleetctl.nodes import fold
+
+    names = selected_names(with_words(selection, words or []))
+    if count:
+        typer.echo(len(names))
+    else:
+        typer.echo(fold(names) if folded else "\n".join(names))

@@ -1,0 +1,204 @@
+"""The options that commands share, each declared once, in the groups in which they travel on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleetctl.cli.complete import complete_target
+from fleetctl.cli.values import duration, variable
+from fleetctl.model import HostKeyPolicy
+
+
+class ViewName(StrEnum):
+    """The values of --output; the views room has one file for each."""
+
+    STREAM = "stream"
+    FOLD = "fold"
+    BOTH = "both"
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+_HOSTS = "Which hosts"
+_LOGIN = "How to log in"
+_PACE = "Pace and patience"
+_OUTPUT = "What to see"
+
+InventoryFiles = Annotated[
+    list[Path],
+    typer.Option(
+        "-i", "--inventory", metavar="FILE", rich_help_panel=_HOSTS,
+        help="Inventory file; several merge. Without it: $FLEETCTL_INVENTORY, ./inventory.yaml, the user's own.",
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which hosts a command is for."""
+
+    target: Annotated[
+        str,
+        typer.Option(
+            "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
+            help="Hosts: web[01-20], @group, @tag:eu, combined with , & ! ^. Without it: all.",
+        ),
+    ] = ""  # fmt: skip
+    exclude: Annotated[
+        str,
+        typer.Option(
+            "-x", "--exclude", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
+            help="Hosts to leave out.",
+        ),
+    ] = ""  # fmt: skip
+    inventory: InventoryFiles = field(default_factory=list)
+    host: Annotated[
+        list[str],
+        typer.Option(
+            "-H", "--host", metavar="[USER@]HOST[:PORT]", rich_help_panel=_HOSTS,
+            help="A host that need not be in the inventory; may be given again.",
+        ),
+    ] = field(default_factory=list)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Settings of the login and the connection that win over the inventory."""
+
+    user: Annotated[
+        str | None, typer.Option("-u", "--user", metavar="NAME", rich_help_panel=_LOGIN, help="Log in as this user.")
+    ] = None
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, rich_help_panel=_LOGIN, help="Connect to this port.")
+    ] = None
+    key: Annotated[
+        list[str],
+        typer.Option(
+            "--key", metavar="FILE", rich_help_panel=_LOGIN, help="Private key file to offer; may be given again."
+        ),
+    ] = field(default_factory=list)
+    ask_pass: Annotated[
+        bool,
+        typer.Option(
+            "-k", "--ask-pass", rich_help_panel=_LOGIN, help="Ask for the login password, once for all hosts."
+        ),
+    ] = False
+    host_key_policy: Annotated[
+        HostKeyPolicy | None,
+        typer.Option("--host-key-policy", rich_help_panel=_LOGIN, help="What to do with host keys that are not known."),
+    ] = None
+    known_hosts: Annotated[
+        list[str],
+        typer.Option("--known-hosts", metavar="FILE", rich_help_panel=_LOGIN, help="known_hosts file to use instead."),
+    ] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many hosts at once, how often to try, how long to wait."""
+
+    fanout: Annotated[
+        int, typer.Option("-f", "--fanout", min=1, rich_help_panel=_PACE, help="Work on this many hosts at once.")
+    ] = 64
+    connect_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--connect-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
+            help="How long a TCP connection may take (default: 10s).",
+        ),
+    ] = None  # fmt: skip
+    login_timeout: Annotated[
+        float,
+        typer.Option(
+            "--login-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
+            help="How long SSH banner, key exchange and login may take.",
+        ),
+    ] = 30.0  # fmt: skip
+    retries: Annotated[
+        int,
+        typer.Option(
+            "--retries", min=0, rich_help_panel=_PACE,
+            help="Further tries at connecting when a server is too busy. A command is never run twice.",
+        ),
+    ] = 2  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the user sees, and where it is kept."""
+
+    output: Annotated[
+        ViewName,
+        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_OUTPUT, help="|".join(ViewName)),
+    ] = ViewName.STREAM
+    fold: Annotated[
+        bool, typer.Option("-b", "--fold", rich_help_panel=_OUTPUT, help="Group hosts with the same output; -o fold.")
+    ] = False
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", rich_help_panel=_OUTPUT, help="With fold: show what differs from the largest group."),
+    ] = False
+    no_prefix: Annotated[
+        bool, typer.Option("-N", "--no-prefix", rich_help_panel=_OUTPUT, help="No host names in front of lines.")
+    ] = False
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", rich_help_panel=_OUTPUT, help="Let terminal control sequences of hosts through."),
+    ] = False
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="DIR", rich_help_panel=_OUTPUT, help="Write a file per host and stream."),
+    ] = None
+    largest: Annotated[
+        bool, typer.Option("-S", "--largest", rich_help_panel=_OUTPUT, help="Exit with the hosts' largest exit code.")
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", rich_help_panel=_OUTPUT, help="Only output and errors; no closing lines.")
+    ] = False
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, rich_help_panel=_OUTPUT, help="Say more; -vv for debugging.")
+    ] = 0
+    yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help="Answer yes to questions.")] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Connect to nobody; say what would be done.")
+    ] = False
+
+    @property
+    def view(self) -> ViewName:
+        """The view asked for. Raises: typer.BadParameter when -b contradicts -o."""
+        if not self.fold:
+            return self.output
+        if self.output not in {ViewName.STREAM, ViewName.FOLD}:
+            raise typer.BadParameter(f"-b means --output fold, and --output {self.output} was asked for too")
+        return ViewName.FOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a remote command finds when it starts."""
+
+    env: Annotated[
+        list[str],
+        typer.Option(
+            "-e", "--env", metavar="NAME=VALUE", callback=variable, help="Set a variable; may be given again."
+        ),
+    ] = field(default_factory=list)
+    cwd: Annotated[str, typer.Option("--cwd", metavar="DIR", help="Directory to run in.")] = ""
+    stdin: Annotated[
+        Path | None,
+        typer.Option(
+            "--stdin", metavar="FILE", help="What the command reads, on every host; by default our own piped stdin."
+        ),
+    ] = None
+    no_stdin: Annotated[bool, typer.Option("-n", "--no-stdin", help="Leave our own stdin alone.")] = False
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="TIME", parser=duration, help="How long the command may run: 30, 90s, 5m."),
+    ] = None
+    pty: Annotated[bool, typer.Option("--pty", help="Run it on a terminal; joins stderr to stdout.")] = False

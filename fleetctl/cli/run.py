@@ -1,0 +1,38 @@
+"""`fleetctl run`: a command line on many hosts. `fleetctl ping`: can they be reached and logged in to?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleetctl.cli.expand import expanded
+from fleetctl.cli.options import Access, Output, Pace, Selection, Surroundings
+
+
+@expanded
+def run(
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="Joined with spaces, as ssh does.")],
+    selection: Selection,
+    access: Access,
+    surroundings: Surroundings,
+    pace: Pace,
+    output: Output,
+) -> None:
+    """Run a command on many hosts. Options end at its first word: fleetctl run -t @web df -h /"""
+    from fleetctl.cli.running import carry_out, piped_stdin
+    from fleetctl.operations.command import Command
+
+    env = dict(pair.split("=", 1) for pair in surroundings.env)
+    operation = Command(" ".join(command), env, surroundings.cwd, surroundings.timeout, surroundings.pty)
+    stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin)
+    raise typer.Exit(carry_out(operation, selection, access, pace, output, stdin))
+
+
+@expanded
+def ping(selection: Selection, access: Access, pace: Pace, output: Output) -> None:
+    """Connect and log in to many hosts, and time one round trip each."""
+    from fleetctl.cli.running import carry_out
+    from fleetctl.operations.ping import Ping
+
+    raise typer.Exit(carry_out(Ping(), selection, access, pace, output))

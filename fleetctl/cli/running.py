@@ -1,0 +1,129 @@
+"""One way to do an operation for every command: select hosts, start the views, publish the run, tell the exit code."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from fleetctl.cancel import Cancel
+from fleetctl.cli.interrupts import Interrupts
+from fleetctl.cli.options import Access, Output, Pace, Selection
+from fleetctl.cli.prompts import ask_secret, confirm
+from fleetctl.cli.selecting import wanted
+from fleetctl.cli.sources import load_inventory
+from fleetctl.cli.talk import complain, set_verbosity, warn
+from fleetctl.engine.task import Policy
+from fleetctl.errors import UsageError
+from fleetctl.fleet import Consumer, Fleet, Result, publish
+from fleetctl.inventory import Overrides
+from fleetctl.model import Host, HostKeyPolicy
+from fleetctl.nodes import fold
+from fleetctl.operations.command import Command
+from fleetctl.operations.ping import Ping
+from fleetctl.operations.stdin import Broadcast
+from fleetctl.views import Footer, Layout, SavedFiles, Screen, Verdict, open_view
+
+
+def carry_out(
+    operation: Command | Ping,
+    selection: Selection,
+    access: Access,
+    pace: Pace,
+    output: Output,
+    stdin: Path | None = None,
+) -> int:
+    """Do the operation on the selected hosts and show it. Returns: the process's exit code.
+
+    Raises: UsageError and its kinds, before anything was contacted.
+    """
+    set_verbosity(output.verbose)
+    screen = Screen.from_process()
+    fleet = open_fleet(selection, access, pace)
+    hosts = fleet.hosts(wanted(selection), selection.exclude)
+    warn_about(fleet, hosts)
+    with ExitStack() as stack:
+        consumers = _consumers(screen, output)
+        cancel = stack.enter_context(Cancel())
+        stack.enter_context(Interrupts(cancel))
+        stack.enter_context(fleet)
+        broadcast = stack.enter_context(_broadcast(stdin)) if stdin else None
+        events = fleet.start(operation, hosts, cancel, stdin=broadcast, dry=output.dry_run)
+        result = publish(events, consumers, cancel)
+    _tell_unwritten(result)
+    return result.exit_code(largest=output.largest)
+
+
+def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
+    """The fleet that the options describe. Raises: InventoryError, UsageError."""
+    inventory = load_inventory(selection.inventory, selection.host)
+    for line in inventory.warnings:
+        warn(line)
+    overrides = Overrides(
+        user=access.user,
+        port=access.port,
+        keys=tuple(access.key) or None,
+        password=ask_secret("Password for all hosts: ") if access.ask_pass else None,
+        host_key_policy=access.host_key_policy,
+        known_hosts=tuple(access.known_hosts) or None,
+        connect_timeout=pace.connect_timeout,
+    )
+    policy = Policy(fanout=pace.fanout, retries=pace.retries, login_timeout=pace.login_timeout)
+    return Fleet(inventory, overrides=overrides, ask=ask_secret, policy=policy)
+
+
+def piped_stdin(named: Path | None, *, leave: bool) -> Path | None:
+    """The file that remote commands read: the one named, or our own stdin when something was piped into it.
+
+    A terminal, /dev/null and a closed stdin give nothing. Raises: UsageError.
+    """
+    if named is not None:
+        if not named.is_file():
+            raise UsageError(f"cannot read {named}: no such file", hint="--stdin takes the path of a file")
+        return named
+    if leave or sys.stdin is None:
+        return None
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    return Path("/dev/stdin") if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode) else None
+
+
+def warn_about(fleet: Fleet, hosts: Sequence[Host]) -> None:
+    unchecked = [host.name for host in hosts if host.host_key_policy is HostKeyPolicy.OFF]
+    if unchecked:
+        warn(f"host keys are not checked (policy off): {fold(unchecked)}")
+
+
+def _consumers(screen: Screen, output: Output) -> list[Consumer]:
+    layout = Layout(prefix=not output.no_prefix, diff=output.diff, raw=output.raw)
+    saved: list[Consumer] = []
+    if output.save is not None and not output.dry_run:
+        _check_directory(output.save, yes=output.yes)
+        saved = [SavedFiles(output.save)]
+    talk: list[Consumer] = [Footer(screen)] if not output.quiet else []
+    return [*saved, open_view(output.view, screen, layout), *talk, Verdict(screen, quiet=output.quiet)]
+
+
+def _check_directory(directory: Path, *, yes: bool) -> None:
+    """Results of two runs must not mix unseen."""
+    if yes or not directory.exists() or not any(directory.iterdir()):
+        return
+    if not confirm(f"{directory} is not empty. Write into it?"):
+        raise UsageError(f"{directory} is not empty", hint="name a new directory, or add -y to write into it")
+
+
+@contextmanager
+def _broadcast(source: Path) -> Iterator[Broadcast]:
+    descriptor = os.open(source, os.O_RDONLY)
+    try:
+        with Broadcast(descriptor) as broadcast:
+            yield broadcast
+    finally:
+        os.close(descriptor)
+
+
+def _tell_unwritten(result: Result) -> None:
+    if result.unwritten is not None and not isinstance(result.unwritten, BrokenPipeError):
+        complain(f"output cannot be written: {result.unwritten.strerror or result.unwritten}")

@@ -1,0 +1,25 @@
+"""Where a command's hosts come from: the inventory files named, or the default ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fleetctl.errors import UsageError
+from fleetctl.inventory import Inventory, find_default, load
+
+
+def load_inventory(files: Sequence[Path], adhoc: Sequence[str] = ()) -> Inventory:
+    """The merged inventory; with ad-hoc hosts alone, none is needed.
+
+    Raises: InventoryError; UsageError when there is no inventory at all.
+    """
+    paths = list(files) or find_default()
+    if not paths and not adhoc:
+        raise UsageError(
+            "no inventory found",
+            hint="write ./inventory.yaml, name one with -i or $FLEETCTL_INVENTORY, or name hosts with -H; "
+            "`fleetctl demo` needs none",
+        )
+    inventory = load(paths)
+    return inventory.with_hosts(adhoc) if adhoc else inventory

@@ -1,0 +1,39 @@
+"""What fleetctl itself says on stderr: warnings and errors, one form for all of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+
+from fleetctl.errors import FleetError
+from fleetctl.views import sanitize
+
+
+def warn(message: str) -> None:
+    print(f"fleetctl: warning: {sanitize(message)}", file=sys.stderr)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """An error and what to do about it; each line of the message stands on its own."""
+    for line in message.splitlines() or [""]:
+        print(f"fleetctl: {sanitize(line)}", file=sys.stderr)
+    if hint:
+        print(f"  → {sanitize(hint)}", file=sys.stderr)
+
+
+def complain_of(error: FleetError) -> None:
+    """Tell an error of ours; with -vv where in the code it arose, too."""
+    if logging.getLogger("fleetctl").isEnabledFor(logging.DEBUG):
+        traceback.print_exception(error)
+    complain(error.message, error.hint)
+
+
+def set_verbosity(level: int) -> None:
+    """-v tells what we do, -vv what paramiko does as well. Secrets are in neither."""
+    if not level:
+        return
+    logging.basicConfig(format="%(relativeCreated)7.0f %(threadName)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("fleetctl").setLevel(logging.DEBUG if level > 1 else logging.INFO)
+    if level > 1:
+        logging.getLogger("paramiko").setLevel(logging.DEBUG)

@@ -1,0 +1,111 @@
+"""What `fleetctl trust` does: scan, judge, show a table, ask, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fleetctl.cancel import Cancel
+from fleetctl.cli.interrupts import Interrupts
+from fleetctl.cli.options import Access, Pace, Selection
+from fleetctl.cli.prompts import confirm
+from fleetctl.cli.running import open_fleet
+from fleetctl.cli.selecting import wanted
+from fleetctl.cli.talk import complain, warn
+from fleetctl.errors import FleetError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+from fleetctl.fleet import Fleet
+from fleetctl.model import Host
+from fleetctl.nodes import fold
+from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.views import Screen, render_table
+
+_INTERRUPTED = 130
+_NOT_TRUSTED = 3
+
+
+class State(StrEnum):
+    """What a host's key is to us."""
+
+    NEW = "new"
+    SAME = "same"
+    CHANGED = "CHANGED"
+    REVOKED = "REVOKED"
+    NONE = "no key"
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One host, the key it shows if any, and what that means; `why` says so in a sentence."""
+
+    host: Host
+    key: ServerKey | None
+    state: State
+    why: str = ""
+
+
+def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool) -> int:
+    """Returns: 0 when every host is trusted now, else 3; 130 when interrupted."""
+    with open_fleet(selection, access, pace) as fleet, Cancel() as cancel, Interrupts(cancel):
+        hosts = fleet.hosts(wanted(selection), selection.exclude)
+        scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(hosts, cancel)]
+        if cancel.is_set():
+            return _INTERRUPTED
+    _show(scanned)
+    writable = {State.NEW, State.CHANGED} if replace else {State.NEW}
+    to_write = [one for one in scanned if one.state in writable]
+    written = _write(fleet.known_hosts, to_write, yes=yes)
+    _tell_changed([one for one in scanned if one.state is State.CHANGED], replace=replace)
+    trusted = {one.host.name for one in scanned if one.state is State.SAME} | written
+    return 0 if len(trusted) == len(scanned) else _NOT_TRUSTED
+
+
+def _judged(fleet: Fleet, host: Host, key: ServerKey | FleetError) -> Scanned:
+    if isinstance(key, FleetError):
+        return Scanned(host, None, State.NONE, key.message)
+    try:
+        fleet.known_hosts.judge(host, key)
+    except HostKeyUnknown:
+        return Scanned(host, key, State.NEW)
+    except HostKeyChanged as error:
+        return Scanned(host, key, State.CHANGED, error.message)
+    except HostKeyRevoked as error:
+        return Scanned(host, key, State.REVOKED, error.message)
+    return Scanned(host, key, State.SAME)
+
+
+def _show(scanned: Sequence[Scanned]) -> None:
+    rows = [
+        (
+            one.host.name,
+            f"{one.host.address}:{one.host.port}",
+            one.key.kind if one.key else "",
+            one.key.fingerprint if one.key else one.why,
+            one.state,
+        )
+        for one in scanned
+    ]
+    render_table(Screen.from_process(), ("host", "address", "type", "fingerprint", "state"), rows)
+
+
+def _write(known_hosts: KnownHosts, to_write: Sequence[Scanned], *, yes: bool) -> set[str]:
+    """Write the keys down after a question. Returns: the names of the hosts now known."""
+    if not to_write:
+        return set()
+    file = to_write[0].host.known_hosts[0] if to_write[0].host.known_hosts else "known_hosts"
+    if not yes and not confirm(f"Write {len(to_write)} keys to {file}?"):
+        complain("nothing was written", "compare the fingerprints, then say yes, or add --yes")
+        return set()
+    for one in to_write:
+        if one.key is not None:
+            write = known_hosts.replace if one.state is State.CHANGED else known_hosts.add
+            write(one.host, one.key)
+    return {one.host.name for one in to_write}
+
+
+def _tell_changed(changed: Sequence[Scanned], *, replace: bool) -> None:
+    if not changed or replace:
+        return
+    names = fold(one.host.name for one in changed)
+    warn(f"the host keys of {names} have CHANGED: someone may be listening in")
+    warn(f"if they were really rebuilt: fleetctl trust --replace -t {names}")

@@ -1,0 +1,190 @@
+"""Fleet, the Python API: wires inventory, sessions, engine and views. The CLI is written on it.
+
+```python
+with Cancel() as cancel, Fleet(load([Path("inventory.yaml")])) as fleet:
+    events = fleet.start(Command("df -h"), fleet.hosts("@web"), cancel)
+    result = publish(events, [], cancel)
+    print(result.ok, result.outcomes["web01"].exit_code)
+```
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
+
+from fleetctl.cancel import Cancel
+from fleetctl.engine import Engine
+from fleetctl.engine.dry import DryEngine
+from fleetctl.engine.task import Policy, Task
+from fleetctl.engine.threads import ThreadEngine
+from fleetctl.errors import FleetError
+from fleetctl.events import Event, HostFinished, Outcome, RunFinished, Status
+from fleetctl.inventory import Inventory, Overrides
+from fleetctl.model import Host, Secret
+from fleetctl.operations.command import Command
+from fleetctl.operations.ping import Ping
+from fleetctl.rollout import roll_out
+from fleetctl.ssh.dial import Dialer
+from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.ssh.pool import Pool
+from fleetctl.ssh.session import Stdin
+
+_UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
+_FAILED = {Status.FAILED, Status.ERROR}
+_NO_EXIT_CODE = 255
+"""What stands for a host without an exit code where the largest is asked for, as ssh has it."""
+
+
+class Consumer(Protocol):
+    """Sees every event of a run, in order, from one thread. `close` is called once, in every case.
+
+    Raises: OSError from `show` when it cannot write; the run is then called off.
+    """
+
+    def show(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Result:
+    """How a run ended: the outcome of each host, and why it was called off, if it was."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    cancelled: str = ""
+    unwritten: OSError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code() == 0
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, HostFinished):
+            self.outcomes[event.host] = event.outcome
+        elif isinstance(event, RunFinished):
+            self.cancelled = event.cancelled
+
+    def exit_code(self, *, largest: bool = False) -> int:
+        """The process's exit code: 0, 1, 3 or 130 as documented, or the largest of the hosts' own."""
+        if self.unwritten is not None:
+            return 1
+        if self.cancelled:
+            return 130
+        if largest:
+            return max(map(_own_exit_code, self.outcomes.values()), default=0)
+        statuses = {outcome.status for outcome in self.outcomes.values()}
+        return 3 if statuses & _UNREACHED else 1 if statuses & _FAILED else 0
+
+
+class Fleet:
+    """The hosts of an inventory, and what can be done on them.
+
+    Args:
+        inventory: where hosts and their settings come from.
+        overrides: settings that win over it, for all hosts.
+        ask: asks the user for a secret; None where nobody can be asked.
+        policy: how many at once, how often to try, how long to wait.
+        keep: how many idle connections stay open between calls.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        *,
+        overrides: Overrides | None = None,
+        ask: Callable[[str], Secret] | None = None,
+        policy: Policy | None = None,
+        keep: int = 0,
+    ) -> None:
+        self.inventory = inventory
+        self._overrides = overrides or Overrides()
+        self._ask = ask
+        self._policy = policy or Policy()
+        self._pool = Pool(Dialer(login_timeout=self._policy.login_timeout), keep=keep)
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.close()
+
+    @property
+    def known_hosts(self) -> KnownHosts:
+        return self._pool.dialer.known_hosts
+
+    def hosts(self, target: str = "", exclude: str = "") -> tuple[Host, ...]:
+        """The hosts that an expression selects, with secrets resolved for these alone.
+
+        Raises: TargetError, SecretError.
+        """
+        names = self.inventory.select(target, exclude)
+        return tuple(self.inventory.hosts(names, self._overrides, self._ask))
+
+    def start(
+        self,
+        operation: Command | Ping,
+        hosts: Sequence[Host],
+        cancel: Cancel,
+        *,
+        stdin: Stdin | None = None,
+        dry: bool = False,
+    ) -> Iterator[Event]:
+        """Do one operation on hosts; work begins when the first event is asked for.
+
+        Every host gets exactly one HostFinished, and the last event is RunFinished.
+        """
+        engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin)
+        return roll_out(Task(operation, tuple(hosts), self._policy), engine, cancel, _run_id())
+
+    def server_keys(self, hosts: Sequence[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
+        """The key that each host's server shows now, or why there is none; in the order given."""
+        with ThreadPoolExecutor(max(1, min(self._policy.fanout, len(hosts)))) as workers:
+            yield from zip(hosts, workers.map(lambda host: self._server_key(host, cancel), hosts), strict=True)
+
+    def _server_key(self, host: Host, cancel: Cancel) -> ServerKey | FleetError:
+        try:
+            return self._pool.dialer.server_key(host, cancel)
+        except FleetError as error:
+            return error
+
+
+def publish(events: Iterable[Event], consumers: Sequence[Consumer], cancel: Cancel) -> Result:
+    """Hand every event to every consumer until the run is over, and tell how it ended.
+
+    A consumer that cannot write is dropped and the run called off; the events are still drained, so
+    that no worker hangs on a full queue.
+    """
+    result = Result()
+    live = list(consumers)
+    try:
+        for event in events:
+            result.take(event)
+            for consumer in tuple(live):
+                try:
+                    consumer.show(event)
+                except OSError as error:
+                    live.remove(consumer)
+                    result.unwritten = result.unwritten or error
+                    cancel.set(f"output cannot be written: {error.strerror or error}")
+    finally:
+        for consumer in consumers:
+            consumer.close()
+    return result
+
+
+def _own_exit_code(outcome: Outcome) -> int:
+    if outcome.exit_code is not None:
+        return outcome.exit_code
+    return 0 if outcome.status in {Status.OK, Status.SKIPPED} else _NO_EXIT_CODE
+
+
+def _run_id() -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
