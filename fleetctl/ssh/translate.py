@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from paramiko import ChannelException, SFTPError, SSHException
+from paramiko.ber import BERException
 from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import AuthenticationException, IncompatiblePeer
@@ -37,6 +38,7 @@ FOREIGN = (
     EOFError,
     UnknownKeyType,
     InvalidHostKey,
+    BERException,
     SFTPError,
     struct.error,
     UnicodeError,

@@ -1,0 +1,20 @@
+"""Spans of time as users write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleetctl.durations import seconds_in
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30", 30.0), ("1.5", 1.5), ("500ms", 0.5), ("90s", 90.0), ("5m", 300.0), ("2h", 7200.0)]
+)
+def test_a_number_with_or_without_a_unit_is_a_span(text: str, seconds: float) -> None:
+    assert seconds_in(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "soon", "5 weeks", "1e3", "nan", "inf"])
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="write 30"):
+        seconds_in(text)

@@ -1,0 +1,218 @@
+"""A session against a real sshd: commands, streams, exit codes, deadlines, and many of them on one connection."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import Cancelled, ChannelRefused, TimedOut
+from fleetctl.events import Stream
+from fleetctl.model import Host, Login
+from fleetctl.operations.stdin import Broadcast
+from fleetctl.ssh.dial import Dialer
+from fleetctl.ssh.packets import GcmPacketizer
+from fleetctl.ssh.pool import Pool
+from fleetctl.ssh.session import Session
+from tests.support.sshd import Sshd, SshdStarter
+
+
+def host_of(server: Sshd, directory: Path) -> Host:
+    known = server.known_hosts(directory / "known_hosts", ["127.0.1.1"])
+    login = Login(server.user, (str(server.key("ed25519")),))
+    return Host("h", "127.0.1.1", login, server.port, known_hosts=(str(known),))
+
+
+@pytest.fixture
+def cancel() -> Iterator[Cancel]:
+    with Cancel() as cancel:
+        yield cancel
+
+
+@pytest.fixture
+def session(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> Iterator[Session]:
+    session = Dialer(login_timeout=30).dial(host_of(sshd, tmp_path), cancel)
+    yield session
+    session.close()
+
+
+class Collected:
+    """Output by stream; `into` is what a session calls."""
+
+    def __init__(self) -> None:
+        self.stdout = b""
+        self.stderr = b""
+
+    def into(self, stream: Stream, data: bytes) -> None:
+        if stream == "stdout":
+            self.stdout += data
+        else:
+            self.stderr += data
+
+
+def test_both_streams_and_the_exit_code_arrive(session: Session, cancel: Cancel) -> None:
+    got = Collected()
+    ended = session.run("echo out; echo err >&2; exit 7", got.into, cancel)
+    assert (got.stdout, got.stderr, ended.exit_code) == (b"out\n", b"err\n", 7)
+
+
+def test_a_hundred_commands_share_one_connection(session: Session, cancel: Cancel) -> None:
+    for number in range(100):
+        got = Collected()
+        assert session.run(f"echo {number}", got.into, cancel).exit_code == 0
+        assert got.stdout == f"{number}\n".encode()
+
+
+def test_commands_at_once_do_not_mix(session: Session, cancel: Cancel) -> None:
+    results: dict[int, bytes] = {}
+
+    def work(number: int) -> None:
+        for _ in range(10):
+            got = Collected()
+            session.run(f"seq {number} {number + 500}", got.into, cancel)
+            results[number] = results.get(number, b"") + got.stdout
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for number in range(5):
+        assert results[number] == 10 * "".join(f"{n}\n" for n in range(number, number + 501)).encode()
+
+
+def test_much_on_both_streams_at_once_does_not_deadlock(session: Session, cancel: Cancel) -> None:
+    got = Collected()
+    line = "head -c 6000000 /dev/zero >&2 & head -c 6000000 /dev/zero; wait"
+    assert session.run(line, got.into, cancel).exit_code == 0
+    assert (len(got.stdout), len(got.stderr)) == (6_000_000, 6_000_000)
+
+
+def test_stdin_reaches_the_command_whole(session: Session, cancel: Cancel, tmp_path: Path) -> None:
+    data = os.urandom(5_000_000)
+    (tmp_path / "data").write_bytes(data)
+    descriptor = os.open(tmp_path / "data", os.O_RDONLY)
+    got = Collected()
+    with Broadcast(descriptor) as stdin:
+        session.run("sha256sum", got.into, cancel, stdin=stdin)
+    os.close(descriptor)
+    assert got.stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+
+def test_a_command_that_ignores_its_stdin_ends_all_the_same(session: Session, cancel: Cancel) -> None:
+    read_end, write_end = os.pipe()
+    with Broadcast(read_end) as stdin:
+        assert session.run("exit 4", Collected().into, cancel, stdin=stdin).exit_code == 4
+    os.close(write_end)
+    os.close(read_end)
+
+
+def test_without_stdin_a_reader_sees_its_end_at_once(session: Session, cancel: Cancel) -> None:
+    assert session.run("cat", Collected().into, cancel).exit_code == 0
+
+
+def test_death_by_a_signal_has_no_exit_code(session: Session, cancel: Cancel) -> None:
+    assert session.run("kill -9 $$", Collected().into, cancel).exit_code is None
+    assert session.run("exit 0", Collected().into, cancel).exit_code == 0
+
+
+def test_a_terminal_joins_the_streams(session: Session, cancel: Cancel) -> None:
+    got = Collected()
+    session.run("tty; echo err >&2", got.into, cancel, pty=True)
+    assert got.stdout.startswith(b"/dev/")
+    assert got.stdout.endswith(b"err\r\n")
+
+
+def test_a_command_past_its_time_is_given_up(session: Session, cancel: Cancel) -> None:
+    got = Collected()
+    with pytest.raises(TimedOut, match=r"0\.5 s"):
+        session.run("echo before; sleep 60", got.into, cancel, timeout=0.5)
+    assert got.stdout == b"before\n"
+    assert not session.alive
+
+
+def test_calling_off_ends_a_running_command(session: Session, cancel: Cancel) -> None:
+    def when_it_speaks(_stream: Stream, _data: bytes) -> None:
+        cancel.set("stop")
+
+    with pytest.raises(Cancelled, match="stop"):
+        session.run("echo go; sleep 60", when_it_speaks, cancel)
+
+
+def test_a_round_trip_is_answered(session: Session, cancel: Cancel) -> None:
+    session.round_trip(cancel)
+    assert session.alive
+
+
+def test_keys_are_exchanged_anew_in_the_middle_of_a_stream(
+    sshd: Sshd, tmp_path: Path, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GcmPacketizer, "REKEY_BYTES", 2_000_000)
+    monkeypatch.setattr("paramiko.packet.Packetizer.REKEY_BYTES", 2_000_000)
+    session = Dialer(login_timeout=30).dial(host_of(sshd, tmp_path), cancel)
+    got = Collected()
+    assert session.run("head -c 20000000 /dev/zero", got.into, cancel).exit_code == 0
+    assert len(got.stdout) == 20_000_000
+    session.close()
+
+
+@pytest.mark.parametrize("cipher", ["aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr"])
+def test_every_cipher_we_offer_works(start_sshd: SshdStarter, tmp_path: Path, cancel: Cancel, cipher: str) -> None:
+    session = Dialer(login_timeout=30).dial(host_of(start_sshd(f"Ciphers {cipher}"), tmp_path), cancel)
+    got = Collected()
+    assert session.run("head -c 3000000 /dev/zero; cat", got.into, cancel).exit_code == 0
+    assert len(got.stdout) == 3_000_000
+    session.close()
+
+
+def test_a_server_without_room_for_sessions_is_told(start_sshd: SshdStarter, tmp_path: Path, cancel: Cancel) -> None:
+    session = Dialer(login_timeout=30).dial(host_of(start_sshd("MaxSessions 0"), tmp_path), cancel)
+    with pytest.raises(ChannelRefused):
+        session.run("true", Collected().into, cancel)
+    session.close()
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def test_a_pool_hands_the_same_session_out_again(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> None:
+    host = host_of(sshd, tmp_path)
+    pool = Pool(Dialer(login_timeout=30), keep=1)
+    with pool.session(host, cancel) as first:
+        pass
+    assert repr(pool) == "<Pool: 1 idle of 1>"
+    with pool.session(host, cancel) as second:
+        assert second is first
+        with pool.session(host, cancel) as third:
+            assert third is not first
+    pool.close()
+    assert repr(pool) == "<Pool: 0 idle of 0>"
+
+
+def test_a_pool_forgets_sessions_that_died(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> None:
+    host = host_of(sshd, tmp_path)
+    pool = Pool(Dialer(login_timeout=30), keep=2)
+    with pool.session(host, cancel) as first:
+        pass
+    first.abort()
+    first._transport.join(10)
+    with pool.session(host, cancel) as second:
+        assert second is not first
+        assert second.run("exit 0", Collected().into, cancel).exit_code == 0
+    pool.close()
+
+
+def test_a_pool_that_keeps_nothing_leaves_no_thread(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> None:
+    with cancel.guard(60, lambda: None):
+        before = threads()
+        use: Callable[[Session], object] = lambda session: session.run("true", Collected().into, cancel)  # noqa: E731
+        pool = Pool(Dialer(login_timeout=30))
+        with pool.session(host_of(sshd, tmp_path), cancel) as session:
+            use(session)
+        assert threads() == before
