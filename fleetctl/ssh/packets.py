@@ -1,14 +1,19 @@
-"""SSH packets under AES-GCM without detours: half the CPU per packet of paramiko's own packet layer.
+"""The packet layer under paramiko's Transport: AES-GCM without detours, and two races closed.
 
-paramiko's Packetizer serves every cipher by one path: two reads and several copies per packet, a search in
-its name table for each message. Here the two GCM ciphers (RFC 5647) have a path of their own; everything
-before the first key exchange, and every other cipher, goes through paramiko's.
+paramiko's Packetizer serves every cipher by one path, with two reads and several copies per packet. Here
+the two GCM ciphers (RFC 5647) have a path of their own at half the CPU; everything before the first key
+exchange, and every other cipher, goes through paramiko's.
+
+The races are between paramiko's threads (channel.py: `shutdown_write`, `_handle_close`):
+an end of file that is sent after the close of its channel makes OpenSSH drop the whole connection, and a
+close that arrives while we wait for new keys is answered by the only thread that could receive them.
 """
 
 from __future__ import annotations
 
 import struct
 import threading
+from collections import deque
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +28,11 @@ _BLOCK_SIZE = 16
 _MAX_PACKET_SIZE = 1024 * 1024
 _MSG_IGNORE = 2
 _MSG_DEBUG = 4
+_MSG_KEXINIT = 20
+_FIRST_OF_CHANNELS = 80
+_MSG_CHANNEL_OPEN_CONFIRMATION = 91
+_MSG_CHANNEL_WINDOW_ADJUST = 93
+_MSG_CHANNEL_CLOSE = 97
 _length = struct.Struct(">I")
 _counter = struct.Struct(">Q")
 
@@ -55,7 +65,7 @@ class _Direction:
         return self.bytes >= 2 * Packetizer.REKEY_BYTES or self.packets >= 2 * Packetizer.REKEY_PACKETS
 
 
-class GcmPacketizer(Packetizer):
+class PacketLayer(Packetizer):
     """Reads and writes packets of one connection. One thread reads, any thread writes.
 
     Both ends keep the order of ciphers they offered, so new keys never bring another cipher than GCM.
@@ -67,7 +77,10 @@ class GcmPacketizer(Packetizer):
         self._inward: _Direction | None = None
         self._outward: _Direction | None = None
         self._received = 0
+        self._exchanging = False
+        self._held: deque[tuple[int, Message]] = deque()
         self._sending_lock = threading.Lock()
+        self._closed_channels: set[bytes] = set()
 
     def start_handshake(self, timeout: float) -> None:
         """No timer: its thread can hold up the exit for 15 s, and our own deadline covers the handshake."""
@@ -79,6 +92,7 @@ class GcmPacketizer(Packetizer):
     def set_inbound_cipher(self, *args: Any, **settings: Any) -> None:
         super().set_inbound_cipher(*args, **settings)
         self._inward = _direction(settings, "iv_in")
+        self._exchanging = False
 
     def set_outbound_cipher(self, *args: Any, **settings: Any) -> None:
         super().set_outbound_cipher(*args, **settings)
@@ -90,28 +104,59 @@ class GcmPacketizer(Packetizer):
         return self._inward.worn or self._outward.worn
 
     def read_message(self) -> tuple[int, Message]:
-        """Message number and content. Raises: EOFError, OSError, SSHException, NeedRekeyException."""
-        kind, message = super().read_message() if self._inward is None else self._open(self._inward)
-        self._received = (message.seqno + 1) & 0xFFFF_FFFF
-        # Servers explain a login in debug messages, which paramiko formats for a log nobody keeps. Strict
-        # key exchange refuses both kinds alike.
-        return (_MSG_IGNORE, message) if kind == _MSG_DEBUG else (kind, message)
+        """Message number and content. Raises: EOFError, OSError, SSHException, NeedRekeyException.
+
+        What belongs to channels waits until a key exchange that we began is over.
+        """
+        while not self._held or self._exchanging:
+            kind, message = self._next_message()
+            if not self._exchanging or kind < _FIRST_OF_CHANNELS:
+                return kind, message
+            self._held.append((kind, message))
+        return self._held.popleft()
 
     def send_message(self, data: Message) -> None:
-        outward = self._outward
-        if outward is None:
-            super().send_message(data)
-            return
+        """Send, unless it is for a channel that was closed by us (RFC 4254, 5.3)."""
         payload = data.asbytes()
+        with self._sending_lock:
+            if payload[0] == _MSG_KEXINIT:
+                self._exchanging = True
+            elif payload[0] >= _MSG_CHANNEL_WINDOW_ADJUST and not self._is_open(payload):
+                return
+            if self._outward is None:
+                super().send_message(data)
+            else:
+                self._seal(payload, self._outward)
+
+    def _next_message(self) -> tuple[int, Message]:
+        kind, message = super().read_message() if self._inward is None else self._open(self._inward)
+        self._received = (message.seqno + 1) & 0xFFFF_FFFF
+        if kind == _MSG_DEBUG:
+            # Servers explain a login in these, and paramiko formats them for a log that nobody keeps.
+            # Strict key exchange refuses both kinds alike.
+            return _MSG_IGNORE, message
+        if kind == _MSG_CHANNEL_OPEN_CONFIRMATION:
+            with self._sending_lock:
+                self._closed_channels.discard(message.asbytes()[4:8])
+        return kind, message
+
+    def _is_open(self, payload: bytes) -> bool:
+        """Whether the channel that the message is for has not been closed; notes its closing."""
+        channel = payload[1:5]
+        if channel in self._closed_channels:
+            return False
+        if payload[0] == _MSG_CHANNEL_CLOSE:
+            self._closed_channels.add(channel)
+        return True
+
+    def _seal(self, payload: bytes, outward: _Direction) -> None:
         padding = _BLOCK_SIZE - (len(payload) + 1) % _BLOCK_SIZE
         if padding < 4:
             padding += _BLOCK_SIZE
         head = _length.pack(len(payload) + 1 + padding)
         # Zeros will do: under an authenticated cipher random padding hides nothing more.
         plain = b"%c%b%b" % (padding, payload, bytes(padding))
-        with self._sending_lock:
-            nonce = outward.next_nonce(len(plain))
-            self.write_all(head + outward.cipher.encrypt(nonce, plain, head))
+        self.write_all(head + outward.cipher.encrypt(outward.next_nonce(len(plain)), plain, head))
 
     def _open(self, inward: _Direction) -> tuple[int, Message]:
         head = self._take(4, at_rest=True)

@@ -11,7 +11,7 @@ import paramiko
 from paramiko import SSHException, Transport
 
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.packets import GcmPacketizer
+from fleetctl.ssh.packets import PacketLayer
 from fleetctl.ssh.wire import Wire
 
 _LOOK_SECONDS = 2.0
@@ -49,7 +49,7 @@ _SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 def new_transport(wire: Wire, notes: ServerNotes, known_kinds: list[str]) -> Transport:
     """A transport that has not begun. `known_kinds` are the host key types to ask for first."""
-    transport = Transport(cast("socket.socket", wire), packetizer_class=GcmPacketizer)
+    transport = Transport(cast("socket.socket", wire), packetizer_class=PacketLayer)
     transport.logger = cast("logging.Logger", notes)
     transport.banner_timeout = _UNBOUNDED_SECONDS
     transport.auth_timeout = _UNBOUNDED_SECONDS

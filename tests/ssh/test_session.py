@@ -16,7 +16,7 @@ from fleetctl.events import Stream
 from fleetctl.model import Host, Login
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.ssh.dial import Dialer
-from fleetctl.ssh.packets import GcmPacketizer
+from fleetctl.ssh.packets import PacketLayer
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session
 from tests.support.sshd import Sshd, SshdStarter
@@ -152,7 +152,7 @@ def test_a_round_trip_is_answered(session: Session, cancel: Cancel) -> None:
 def test_keys_are_exchanged_anew_in_the_middle_of_a_stream(
     sshd: Sshd, tmp_path: Path, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GcmPacketizer, "REKEY_BYTES", 2_000_000)
+    monkeypatch.setattr(PacketLayer, "REKEY_BYTES", 2_000_000)
     monkeypatch.setattr("paramiko.packet.Packetizer.REKEY_BYTES", 2_000_000)
     session = Dialer(login_timeout=30).dial(host_of(sshd, tmp_path), cancel)
     got = Collected()
