@@ -1,0 +1,44 @@
+"""Host names and ranges such as `web[01-20].example.com`, with a bound on what a range may stand for."""
+
+from __future__ import annotations
+
+import re
+
+from fleetctl.nodes import NAME, expand
+
+_MAX_NAMES = 100_000
+_SPAN = re.compile(r"(\d+)-(\d+)(?:/(\d+))?")
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+
+
+def names_in(pattern: str) -> list[str]:
+    """The host names of a name or a range, in order.
+
+    Raises: ValueError when it cannot be read, stands for too many, or a name is not allowed.
+    """
+    if NAME.fullmatch(pattern):
+        return [pattern]
+    check_size(pattern)
+    names = expand(pattern) if "[" in pattern or "," in pattern else [pattern]
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be a host's name: use letters, digits, '.', '-', '_' and ':'")
+    return names
+
+
+def check_size(pattern: str) -> None:
+    """Raises: ValueError when the ranges of a pattern stand for more names than a fleet can have."""
+    for part in re.split(r",(?![^\[]*\])", pattern):
+        size = 1
+        for inside in _BRACKETS.findall(part):
+            size *= sum(map(_span, inside.split(",")))
+            if size > _MAX_NAMES:
+                raise ValueError(f"{pattern!r} stands for more than {_MAX_NAMES:,} hosts")
+
+
+def _span(text: str) -> int:
+    match = _SPAN.fullmatch(text.strip())
+    if match is None:
+        return 1
+    step = int(match[3] or 1) or 1
+    return max(0, (int(match[2]) - int(match[1])) // step + 1)

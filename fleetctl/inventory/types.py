@@ -1,0 +1,80 @@
+"""What may stand in an inventory file: one definition for validation and for the JSON schema that editors use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from fleetctl.model import HostKeyPolicy
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Words = str | list[str]
+
+
+class SecretRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a secret is to be had; exactly one of the fields is given."""
+
+    env: str | None = None
+    file: str | None = None
+    command: list[str] | None = None
+    prompt: str | None = None
+
+    def __str__(self) -> str:
+        kind, value = self.given()
+        return f"{{{kind}: {value}}}"
+
+    def given(self) -> tuple[str, Any]:
+        """The provider and its argument. Raises: ValueError unless exactly one is given."""
+        given = [(name, value) for name, value in msgspec.structs.asdict(self).items() if value is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of env, file, command, prompt")
+        return given[0]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Settings of a host; a group and `defaults` may have all of them but `address`."""
+
+    address: str | None = None
+    port: Port | None = None
+    user: str | None = None
+    keys: Words | None = None
+    key_passphrase: str | SecretRef | None = None
+    password: str | SecretRef | None = None
+    agent: bool | None = None
+    jump: Words | None = None
+    known_hosts: Words | None = None
+    host_key_policy: HostKeyPolicy | None = None
+    connect_timeout: str | float | None = None
+    env: dict[str, str | int | float] | None = None
+    vars: dict[str, Any] | None = None
+    tags: Words | None = None
+
+
+Hosts = str | list[str] | dict[str, Settings | None]
+
+
+class Group(Settings, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Settings for all its hosts and those of its child groups."""
+
+    hosts: Hosts | None = None
+    groups: list[str] | None = None
+
+
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A whole inventory file."""
+
+    defaults: Settings | None = None
+    groups: dict[str, Group | None] | None = None
+    hosts: Hosts | None = None
+    default_target: str | None = None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of an inventory file."""
+    made = msgspec.json.schema(File)
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    made["title"] = "fleetctl inventory"
+    reference = made["$defs"]["SecretRef"]
+    reference["minProperties"] = reference["maxProperties"] = 1
+    return made
