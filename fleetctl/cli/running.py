@@ -44,7 +44,7 @@ def carry_out(
     screen = Screen.from_process()
     fleet = open_fleet(selection, access, pace)
     hosts = fleet.hosts(wanted(selection), selection.exclude)
-    warn_about(fleet, hosts)
+    warn_about(hosts)
     with ExitStack() as stack:
         consumers = _consumers(screen, output)
         cancel = stack.enter_context(Cancel())
@@ -90,7 +90,7 @@ def piped_stdin(named: Path | None, *, leave: bool) -> Path | None:
     return Path("/dev/stdin") if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode) else None
 
 
-def warn_about(fleet: Fleet, hosts: Sequence[Host]) -> None:
+def warn_about(hosts: Sequence[Host]) -> None:
     unchecked = [host.name for host in hosts if host.host_key_policy is HostKeyPolicy.OFF]
     if unchecked:
         warn(f"host keys are not checked (policy off): {fold(unchecked)}")

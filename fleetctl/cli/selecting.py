@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fleetctl.cli.options import Selection
 from fleetctl.cli.sources import load_inventory
+from fleetctl.inventory import parse_adhoc
 
 
 def with_words(selection: Selection, words: Sequence[str]) -> Selection:
@@ -22,4 +23,4 @@ def selected_names(selection: Selection) -> list[str]:
 
 def wanted(selection: Selection) -> str:
     """The target expression, in which the hosts named with -H count as well."""
-    return ",".join(part for part in (selection.target, *map(adhoc_name, selection.host)) if part)
+    return ",".join(part for part in (selection.target, *(parse_adhoc(spec).name for spec in selection.host)) if part)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from ClusterShell.NodeSet import NodeSet, NodeSetException
-from ClusterShell.NodeUtils import GroupResolverError, GroupResolver, GroupSource
+from ClusterShell.NodeUtils import GroupResolver, GroupResolverError, GroupSource
 
 from fleetctl.errors import TargetError
 from fleetctl.inventory.ranges import check_size

@@ -1,0 +1,48 @@
+"""Events in, what people and programs read out. A view is a consumer of events and never touches an engine.
+
+One file per view; each is imported when it is asked for. `Footer`, `Verdict` and `SavedFiles` go along with
+any of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol, cast
+
+from fleetctl.events import Event
+from fleetctl.views.files import SavedFiles
+from fleetctl.views.footer import Footer
+from fleetctl.views.layout import Layout
+from fleetctl.views.neutral import sanitize
+from fleetctl.views.screen import Screen
+from fleetctl.views.table import render_table
+from fleetctl.views.verdict import Verdict
+
+__all__ = ["Footer", "Layout", "SavedFiles", "Screen", "Verdict", "View", "open_view", "render_table", "sanitize"]
+
+_VIEWS = {
+    "stream": ("stream", "StreamView"),
+    "fold": ("fold", "FoldView"),
+    "both": ("both", "BothView"),
+    "table": ("table", "TableView"),
+    "json": ("document", "JsonView"),
+    "ndjson": ("ndjson", "NdjsonView"),
+}
+VIEW_NAMES = tuple(_VIEWS)
+
+
+class View(Protocol):
+    """Called from one thread with every event of a run, in order.
+
+    `show` may raise OSError when it cannot write; `close` is called once, in every case, and does not.
+    """
+
+    def show(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_view(name: str, screen: Screen, layout: Layout) -> View:
+    """The view of that name. Raises: KeyError when there is none."""
+    module, kind = _VIEWS[name]
+    return cast("View", getattr(import_module(f"fleetctl.views.{module}"), kind)(screen, layout))

@@ -1,0 +1,71 @@
+"""A live line at the bottom of the terminal: how far the run is, and who keeps it waiting."""
+
+from __future__ import annotations
+
+import threading
+
+from fleetctl.events import Event, HostFinished, HostStarted, RunFinished, RunStarted, Status
+from fleetctl.nodes import fold
+from fleetctl.views.screen import Screen
+
+_REDRAW_SECONDS = 0.2
+_JOIN_SECONDS = 5.0
+_FEW = 5
+
+
+class Footer:
+    """Only where stderr is a terminal. Has a thread of its own, so that time goes on while nothing happens."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._state_lock = threading.Lock()
+        self._total = 0
+        self._done = 0
+        self._troubled = 0
+        self._running: dict[str, float] = {}
+        self._began = screen.clock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def show(self, event: Event) -> None:
+        if not self._screen.err_is_terminal:
+            return
+        with self._state_lock:
+            self._note(event)
+        if isinstance(event, RunFinished):
+            self.close()
+
+    def close(self) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+            self._thread = None
+        self._screen.footer("")
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case RunStarted(hosts=hosts):
+                self._total = len(hosts)
+                self._thread = threading.Thread(target=self._redraw, name="footer", daemon=True)
+                self._thread.start()
+            case HostStarted(host=host):
+                self._running[host] = self._screen.clock()
+            case HostFinished(host=host, outcome=outcome):
+                self._running.pop(host, None)
+                self._done += 1
+                self._troubled += outcome.status not in {Status.OK, Status.SKIPPED}
+
+    def _redraw(self) -> None:
+        while not self._over.wait(_REDRAW_SECONDS):
+            with self._state_lock:
+                text = self._text()
+            self._screen.footer(text)
+
+    def _text(self) -> str:
+        parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running"]
+        if self._troubled:
+            parts.append(f"{self._troubled} failed")
+        parts.append(f"{self._screen.clock() - self._began:.0f} s")
+        if 0 < len(self._running) <= _FEW:
+            parts.append(f"waiting for {fold(self._running)}")
+        return " · ".join(parts)

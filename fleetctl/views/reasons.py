@@ -1,0 +1,16 @@
+"""Why a host is not ok, in a few words that are the same for all hosts with the same trouble."""
+
+from __future__ import annotations
+
+from fleetctl.events import Outcome, Status
+
+
+def reason(outcome: Outcome) -> str:
+    """`exit 3`, `unreachable: connection refused by …`; "" for a host that is ok or was skipped on purpose."""
+    if outcome.status is Status.OK or (outcome.error is not None and outcome.error.code == "dry-run"):
+        return ""
+    if outcome.signalled:
+        return "killed by a signal"
+    if outcome.status is Status.FAILED and outcome.exit_code is not None:
+        return f"exit {outcome.exit_code}"
+    return f"{outcome.status}: {outcome.error.message}" if outcome.error is not None else str(outcome.status)

@@ -1,0 +1,116 @@
+"""The terminal as an input: streams, width, colours, clock; and the one owner of what stands on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from fleetctl.views.neutral import sanitize
+
+_CLEAR_LINE = b"\r\x1b[K"
+_FALLBACK_WIDTH = 80
+_GREY = "\x1b[2m"
+_RESET = "\x1b[0m"
+
+
+class Screen:
+    """Writes results to stdout and talk to stderr, with a footer that keeps out of their way. Thread-safe.
+
+    Args:
+        width: columns of the terminal, asked anew each time.
+        colour: whether escape sequences may be used for colour at all.
+        clock: seconds, for elapsed times; never goes back.
+    """
+
+    def __init__(
+        self,
+        out: BinaryIO,
+        err: BinaryIO,
+        *,
+        out_is_terminal: bool = False,
+        err_is_terminal: bool = False,
+        width: Callable[[], int] = lambda: _FALLBACK_WIDTH,
+        colour: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.out_is_terminal = out_is_terminal
+        self.err_is_terminal = err_is_terminal
+        self.colour = colour
+        self.clock = clock
+        self._width = width
+        self._out = out
+        self._err = err
+        self._lock = threading.Lock()
+        self._footer = b""
+
+    @classmethod
+    def from_process(cls) -> Screen:
+        """The screen of this process; honours NO_COLOR (no-color.org) and TERM=dumb."""
+        dumb = os.environ.get("TERM") == "dumb"
+        err_is_terminal = sys.stderr.isatty() and not dumb
+        return cls(
+            sys.stdout.buffer,
+            sys.stderr.buffer,
+            out_is_terminal=sys.stdout.isatty(),
+            err_is_terminal=err_is_terminal,
+            width=lambda: shutil.get_terminal_size().columns,
+            colour=not dumb and not os.environ.get("NO_COLOR"),
+        )
+
+    @property
+    def width(self) -> int:
+        return self._width()
+
+    def write(self, data: bytes) -> None:
+        """Put finished bytes on stdout and flush them. Raises: OSError."""
+        with self._lock:
+            self._without_footer()
+            self._out.write(data)
+            self._out.flush()
+            self._with_footer()
+
+    def write_err(self, data: bytes) -> None:
+        """Put finished bytes on stderr. Raises: OSError."""
+        with self._lock:
+            self._without_footer()
+            self._err.write(data)
+            self._err.flush()
+            self._with_footer()
+
+    def say(self, text: str) -> None:
+        """A line of talk on stderr; whatever came from a server in it is made harmless."""
+        self.write_err(f"{text}\n".encode())
+
+    def footer(self, text: str) -> None:
+        """Show a line below everything else, on a terminal only; "" takes it away. Never raises."""
+        if not self.err_is_terminal:
+            return
+        shown = sanitize(text)[: max(0, self.width - 1)]
+        line = f"{_GREY}{shown}{_RESET}" if self.colour and shown else shown
+        with self._lock:
+            try:
+                self._without_footer()
+                self._footer = line.encode()
+                self._with_footer()
+            except OSError:
+                self._footer = b""  # a terminal that is gone needs no footer
+
+    def paint(self, text: str, code: str, *, out: bool) -> str:
+        """The text in a colour (an SGR code such as `31`), where stdout or stderr shows colours."""
+        terminal = self.out_is_terminal if out else self.err_is_terminal
+        return f"\x1b[{code}m{text}{_RESET}" if self.colour and terminal else text
+
+    def _without_footer(self) -> None:
+        if self._footer:
+            self._err.write(_CLEAR_LINE)
+            self._err.flush()
+
+    def _with_footer(self) -> None:
+        if self._footer:
+            self._err.write(self._footer)
+            self._err.flush()
