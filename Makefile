@@ -1,0 +1,53 @@
+# One virtual environment in .venv serves every target; it is made again only when what it is made from changes.
+.POSIX:
+.PHONY: help demo test lint format bench pins clean
+
+PYTHON = python3
+ARGS =
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: .venv/demo ## see fleetctl work on twelve servers of its own, without a server of yours
+	@.venv/bin/fleetctl demo
+
+test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the real ones need an OpenSSH sshd
+	@sh .ci/need sshd
+	@.venv/bin/python -m pytest -q -n auto --maxprocesses=8 $(ARGS)
+
+lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: .venv/dev ## let ruff put the code in order
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+bench: .venv/dev ## measure start-up, CPU per host against asyncssh and xargs ssh, and memory
+	@sh .ci/need sshd
+	@.venv/bin/python -m tests.benchmarks.startup
+	@.venv/bin/python -m tests.benchmarks.run_df
+	@.venv/bin/python -m tests.benchmarks.memory
+
+pins: .venv/dev ## write the versions that are installed now to constraints.txt
+	@.venv/bin/python -m pip freeze --exclude fleetctl | grep '^[A-Za-z0-9_.-]*==' > constraints.txt
+
+clean: ## remove what the other targets made
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/demo: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing fleetctl and the lab into .venv …"
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab]'
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing fleetctl and what its tests need into .venv …"
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/demo
+
+.venv/bin/python:
+	@PYTHON='$(PYTHON)' sh .ci/need python
+	@PYTHON='$(PYTHON)' sh .ci/need venv
+	@$(PYTHON) -m venv .venv

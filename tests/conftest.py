@@ -1,0 +1,111 @@
+"""What every test can ask for: a real sshd, keys, and the installed command.
+
+The process that runs pytest owns the test user; the workers of xdist are told its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.account import Account, local_account
+from tests.support.fleetctl import Fleetctl
+from tests.support.keys import KeySet, make_keys
+from tests.support.sshd import Sshd, SshdStarter, why_no_sshd
+
+_ACCOUNT = pytest.StashKey[Account]()
+_LOG_LINES = 60
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    told: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if told is not None and "account" in told:
+        config.stash[_ACCOUNT] = Account(**told["account"])
+    elif told is None and not why_no_sshd() and not config.getoption("collectonly"):
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        config.stash[_ACCOUNT] = stack.enter_context(local_account())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called in the main process for each worker of xdist, before it starts."""
+    account = node.config.stash.get(_ACCOUNT, None)
+    if account is not None:
+        node.workerinput["account"] = asdict(account)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of a server's log with the test that failed."""
+    report = yield
+    if report.failed:
+        for server in _servers(getattr(item, "funcargs", {})):
+            report.sections.append(("sshd log", "\n".join(server.log.splitlines()[-_LOG_LINES:])))
+    return report
+
+
+def _servers(arguments: dict[str, Any]) -> list[Sshd]:
+    found = [value for value in arguments.values() if isinstance(value, Sshd)]
+    for value in arguments.values():
+        found += value.started if isinstance(value, SshdStarter) else []
+    return found
+
+
+@pytest.fixture(scope="session")
+def account(request: pytest.FixtureRequest) -> Account:
+    """The user to log in as. Without an sshd: a failure where CI=true, a skip with the reason elsewhere."""
+    reason = why_no_sshd()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    return request.config.stash[_ACCOUNT]
+
+
+@pytest.fixture
+def password_login(account: Account) -> Account:
+    """The user, when its password is known: only root can give a user one."""
+    if not account.password:
+        pytest.skip("a password login needs a user made for the tests, and so root")
+    return account
+
+
+@pytest.fixture(scope="session")
+def client_keys(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
+    return make_keys(tmp_path_factory.mktemp("client-keys"))
+
+
+@pytest.fixture(scope="session")
+def host_keys(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
+    return make_keys(tmp_path_factory.mktemp("host-keys"))
+
+
+@pytest.fixture(scope="session")
+def sshd(account: Account, client_keys: KeySet, host_keys: KeySet) -> Iterator[Sshd]:
+    """One ordinary server for the whole session; tests must leave it as it is."""
+    with ExitStack() as stack:
+        yield SshdStarter(account, client_keys, host_keys, stack)()
+
+
+@pytest.fixture
+def start_sshd(account: Account, client_keys: KeySet, host_keys: KeySet) -> Iterator[SshdStarter]:
+    """`start_sshd("MaxSessions 1", …)` starts a server with settings of its own for one test."""
+    with ExitStack() as stack:
+        yield SshdStarter(account, client_keys, host_keys, stack)
+
+
+@pytest.fixture
+def fleetctl(tmp_path: Path) -> Fleetctl:
+    """The installed command, with an empty home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Fleetctl(home)

@@ -1,0 +1,96 @@
+"""Ways in and what is said when there is none: keys of every kind, passwords, passphrases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.account import Account
+from tests.support.fleetctl import Fleetctl
+from tests.support.keys import PASSPHRASE
+from tests.support.sshd import Sshd, SshdStarter
+
+
+@pytest.mark.parametrize("name", ["rsa", "ed25519", "ecdsa", "rsa-pem"])
+def test_keys_of_every_kind_log_in(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, name: str) -> None:
+    inventory = sshd.inventory(tmp_path, 3, keys=[str(sshd.key(name))])
+    assert fleetctl("run", "-i", inventory, "true").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["rsa-encrypted", "ed25519-encrypted"])
+def test_an_encrypted_key_takes_its_passphrase_from_the_environment(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, name: str
+) -> None:
+    inventory = sshd.inventory(tmp_path, 3, keys=[str(sshd.key(name))], key_passphrase={"env": "PHRASE"})
+    assert fleetctl("run", "-i", inventory, "true", env={"PHRASE": PASSPHRASE}).exit_code == 0
+
+
+def test_a_wrong_passphrase_is_told_for_what_it_is(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    inventory = sshd.inventory(tmp_path, 2, keys=[str(sshd.key("rsa-encrypted"))], key_passphrase="wrong horse")
+    ran = fleetctl("run", "-i", inventory, "true")
+    assert ran.exit_code == 3
+    assert "wrong passphrase" in ran.stderr
+    assert "wrong horse" not in ran.stderr
+
+
+def test_a_key_that_cannot_be_read_is_told(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    inventory = sshd.inventory(tmp_path, 2, keys=[str(tmp_path / "nowhere")])
+    ran = fleetctl("run", "-i", inventory, "true")
+    assert ran.exit_code == 3
+    assert "cannot read key" in ran.stderr
+
+
+def test_a_denied_login_lists_what_was_offered_and_what_is_allowed(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path
+) -> None:
+    inventory = sshd.inventory(tmp_path, 2, keys=[str(sshd.key("stranger"))])
+    ran = fleetctl("run", "-i", inventory, "-o", "json", "true")
+    assert ran.exit_code == 3
+    for host in ran.json["hosts"]:
+        assert host["status"] == "denied"
+        facts = host["error"]["facts"]
+        assert "stranger" in facts["offered"][0]
+        assert "publickey" in facts["allowed"]
+
+
+def test_a_password_logs_in(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, password_login: Account) -> None:
+    inventory = sshd.inventory(tmp_path, 3, keys=[], password={"env": "LOGIN"})
+    assert fleetctl("run", "-i", inventory, "true", env={"LOGIN": password_login.password}).exit_code == 0
+
+
+def test_a_password_is_asked_for_once_for_all_hosts(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, password_login: Account
+) -> None:
+    inventory = sshd.inventory(tmp_path, 5, keys=[])
+    with fleetctl.on_terminal("run", "-k", "-i", inventory, "-o", "table", "echo hi") as running:
+        running.wait_for("Password")
+        running.type(f"{password_login.password}\n")
+        ran = running.finish()
+    assert ran.exit_code == 0, ran.stdout
+    assert password_login.password not in ran.stdout
+    assert ran.stdout.count("Password") == 1
+
+
+def test_a_wrong_password_is_denied_and_tried_once_per_host(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
+) -> None:
+    server = start_sshd()
+    inventory = server.inventory(tmp_path, 2, keys=[], password="not it")
+    ran = fleetctl("run", "-i", inventory, "true")
+    assert ran.exit_code == 3
+    assert "denied" in ran.stderr
+    assert "not it" not in ran.stderr
+    assert server.log.count(f"Failed password for {password_login.user}") == 2
+
+
+def test_a_key_and_a_password_may_both_be_required(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
+) -> None:
+    server = start_sshd("AuthenticationMethods publickey,password")
+    both = server.inventory(tmp_path, 2, password={"env": "LOGIN"})
+    assert fleetctl("run", "-i", both, "true", env={"LOGIN": password_login.password}).exit_code == 0
+    key_only = server.inventory(tmp_path, 2)
+    ran = fleetctl("run", "-i", key_only, "-o", "json", "true")
+    assert ran.exit_code == 3
+    assert "more is required" in ran.json["hosts"][0]["error"]["message"]

@@ -1,0 +1,70 @@
+"""The installed `fleetctl` command, run as a user would: as a process, piped or on a terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.running import Ran, Running, start_on_terminal, start_piped
+
+SCRIPT = Path(sys.executable).with_name("fleetctl")
+"""The console script of the environment that runs the tests."""
+
+__all__ = ["SCRIPT", "Fleetctl", "Ran", "Running"]
+
+
+@dataclass(frozen=True)
+class Fleetctl:
+    """`fleetctl(...)` runs the command to its end; `start` and `on_terminal` hand it out while it runs.
+
+    The environment is bare: PATH, a UTF-8 locale, and a HOME of the test's own; no agent, no NO_COLOR.
+    """
+
+    home: Path
+
+    def __call__(
+        self,
+        *args: str | Path,
+        stdin: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout: float = 60.0,
+    ) -> Ran:
+        """Run to the end with pipes for stdout and stderr.
+
+        Args:
+            stdin: what to pipe in; None is /dev/null.
+            env: variables to add.
+            timeout: seconds.
+
+        Raises: subprocess.TimeoutExpired; the process is killed then.
+        """
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            self.command(args),
+            input=given, stdin=subprocess.DEVNULL if given is None else None, capture_output=True,
+            env=self.environment(env), cwd=cwd or self.home, timeout=timeout, check=False,
+        )  # fmt: skip
+        return Ran(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str | Path, env: Mapping[str, str] | None = None, keyboard: bool = False) -> Running:
+        """Start with pipes; `keyboard` makes stdin a pipe to `type` into instead of /dev/null."""
+        return start_piped(self.command(args), self.environment(env), self.home, keyboard=keyboard)
+
+    def on_terminal(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, columns: int = 100, lines: int = 30
+    ) -> Running:
+        """Start on a pseudo-terminal of its own, where `type("\\x03")` is Ctrl-C."""
+        variables = self.environment(env) | {"TERM": "xterm-256color"}
+        return start_on_terminal(self.command(args), variables, self.home, columns, lines)
+
+    def command(self, args: tuple[str | Path, ...]) -> list[str]:
+        return [str(SCRIPT), *map(str, args)]
+
+    def environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        bare = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
+        return bare | dict(more or {})

@@ -1,0 +1,64 @@
+"""Which processes of this machine belong to a test, read from /proc, and how to end them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of `pid`, their children, and so on."""
+    children: dict[int, list[int]] = {}
+    for one in _all():
+        children.setdefault(_parent(one), []).append(one)
+    found = list(children.get(pid, []))
+    for child in found:
+        found += children.get(child, [])
+    return found
+
+
+def owned_by(uid: int) -> list[int]:
+    return [pid for pid in _all() if _owner(pid) == uid]
+
+
+def with_variable(assignment: str) -> list[int]:
+    """Processes whose environment has `NAME=value`, as far as we may read it."""
+    return [pid for pid in _all() if assignment.encode() in _read(pid, "environ").split(b"\0")]
+
+
+def command_line(pid: int) -> str:
+    """The program and its arguments, or "" when it has ended meanwhile."""
+    return _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+
+
+def end(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _all() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+
+
+def _parent(pid: int) -> int:
+    """The field after the program's name, which stands in parentheses and may hold anything."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
+
+
+def _owner(pid: int) -> int:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid
+    except FileNotFoundError:
+        return -1
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""

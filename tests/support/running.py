@@ -1,0 +1,163 @@
+"""A process while it runs: wait for what it says, type, send signals, and see how it ended."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Makes the terminal on stdin the controlling one, so that Ctrl-C is a signal; then becomes the command."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it said; bytes as they came, text with bad bytes escaped."""
+
+    args: tuple[str, ...]
+    exit_code: int
+    stdout_bytes: bytes
+    stderr_bytes: bytes
+
+    @property
+    def stdout(self) -> str:
+        return self.stdout_bytes.decode(errors="backslashreplace")
+
+    @property
+    def stderr(self) -> str:
+        return self.stderr_bytes.decode(errors="backslashreplace")
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout_bytes)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """stdout as one JSON object a line."""
+        return [json.loads(line) for line in self.stdout_bytes.splitlines()]
+
+
+class Running:
+    """A started process. Use as a context manager: leaving the block ends what still runs.
+
+    Output is read only inside `wait_for` and `finish`, so a test decides when the far end is heard.
+    """
+
+    def __init__(
+        self, command: Sequence[str], process: subprocess.Popen[bytes], outputs: Mapping[str, int], keyboard: int
+    ) -> None:
+        self.process = process
+        self._command = tuple(command)
+        self._heard = {name: bytearray() for name in outputs}
+        self._keyboard = keyboard
+        self._descriptors = {*outputs.values(), keyboard} - {-1}
+        self._selector = selectors.DefaultSelector()
+        for name, descriptor in outputs.items():
+            self._selector.register(descriptor, selectors.EVENT_READ, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        self._selector.close()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+
+    @property
+    def stdout(self) -> str:
+        """What was read so far; on a terminal, everything that went to the screen."""
+        return self._heard["stdout"].decode(errors="backslashreplace")
+
+    @property
+    def stderr(self) -> str:
+        return self._heard.get("stderr", bytearray()).decode(errors="backslashreplace")
+
+    def wait_for(self, text: str, seconds: float = 30.0) -> None:
+        """Read until `text` has been said on either stream. Raises: AssertionError when it is not."""
+        until = time.monotonic() + seconds
+        while not any(text.encode() in heard for heard in self._heard.values()):
+            left = until - time.monotonic()
+            if left <= 0 or not self._selector.get_map():
+                raise AssertionError(f"never said {text!r}:\n{self.stdout}\n{self.stderr}")
+            self._hear(left)
+
+    def type(self, keys: str | bytes) -> None:
+        """Send to its stdin; on a terminal "\\x03" is Ctrl-C and "\\x04" the end of input."""
+        os.write(self._keyboard, keys.encode() if isinstance(keys, str) else keys)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def finish(self, seconds: float = 30.0) -> Ran:
+        """Read to the end of output and wait for the process. Raises: subprocess.TimeoutExpired."""
+        until = time.monotonic() + seconds
+        while self._selector.get_map() and time.monotonic() < until:
+            self._hear(until - time.monotonic())
+        exit_code = self.process.wait(max(0.1, until - time.monotonic()))
+        stderr = bytes(self._heard.get("stderr", b""))
+        return Ran(self._command, exit_code, bytes(self._heard["stdout"]), stderr)
+
+    def stop_listening(self) -> None:
+        """Close our end of its output, as `head` does when it has seen enough."""
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fd)
+            os.close(key.fd)
+            self._descriptors.discard(key.fd)
+
+    def _hear(self, seconds: float) -> None:
+        """Take what was said, waiting for it at most this long; a stream that ended is let go."""
+        for key, _ in self._selector.select(max(0.0, seconds)):
+            try:
+                data = os.read(key.fd, 65536)
+            except OSError:
+                data = b""  # Linux reports the end of a pseudo-terminal as an error
+            if data:
+                self._heard[key.data] += data
+            else:
+                self._selector.unregister(key.fd)
+
+
+def start_piped(command: Sequence[str], variables: Mapping[str, str], cwd: Path, *, keyboard: bool) -> Running:
+    """Start with a pipe for stdout, one for stderr and, with `keyboard`, one for stdin."""
+    out, far_out = os.pipe()
+    err, far_err = os.pipe()
+    far_keys, keys = os.pipe() if keyboard else (os.open(os.devnull, os.O_RDONLY), -1)
+    process = subprocess.Popen(command, stdin=far_keys, stdout=far_out, stderr=far_err, env=dict(variables), cwd=cwd)
+    for far_end in (far_out, far_err, far_keys):
+        os.close(far_end)
+    return Running(command, process, {"stdout": out, "stderr": err}, keys)
+
+
+def start_on_terminal(
+    command: Sequence[str], variables: Mapping[str, str], cwd: Path, columns: int, lines: int
+) -> Running:
+    """Start on a pseudo-terminal of that size, which is the controlling one of a new session."""
+    terminal, far_end = os.openpty()
+    fcntl.ioctl(far_end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TAKE_TERMINAL, *command],
+        stdin=far_end, stdout=far_end, stderr=far_end, env=dict(variables), cwd=cwd, start_new_session=True,
+    )  # fmt: skip
+    os.close(far_end)
+    return Running(command, process, {"stdout": terminal}, terminal)
