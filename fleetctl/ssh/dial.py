@@ -16,7 +16,7 @@ from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.login import log_in
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.session import Session
-from fleetctl.ssh.translate import Stage, translated
+from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import new_transport, shake_hands
 from fleetctl.ssh.wire import Wire, connect
 
@@ -72,8 +72,7 @@ class Dialer:
         try:
             with cancel.guard(self._login_timeout, wire.abort) as guard:
                 try:
-                    with translated(Stage.HANDSHAKE, notes):
-                        shake_hands(transport)
+                    _shake_hands(transport, notes)
                     yield transport
                 except (UnreachableError, TimedOut):
                     cancel.check()
@@ -85,6 +84,14 @@ class Dialer:
             if transport.is_alive():
                 transport.join(5.0)
             raise
+
+
+def _shake_hands(transport: Transport, notes: ServerNotes) -> None:
+    try:
+        shake_hands(transport)
+    except FOREIGN as error:
+        stage = Stage.HANDSHAKE if transport.remote_version else Stage.BANNER
+        raise translate(error, stage, notes) from error
 
 
 def _server_key(transport: Transport) -> ServerKey:

@@ -60,6 +60,7 @@ _CHANNEL_REFUSALS = {
 class Stage(Enum):
     """How far a connection had come when something failed."""
 
+    BANNER = "banner"
     HANDSHAKE = "handshake"
     LOGIN = "login"
     CHANNEL = "channel"
@@ -80,6 +81,8 @@ def translated(stage: Stage, notes: ServerNotes) -> Iterator[None]:
 def translate(error: Exception, stage: Stage, notes: ServerNotes) -> HostError:
     """The nearest of our errors for a foreign one."""
     match stage:
+        case Stage.BANNER:
+            return _banner(error, notes)
         case Stage.HANDSHAKE:
             return _handshake(error, notes)
         case Stage.LOGIN:
@@ -90,8 +93,6 @@ def translate(error: Exception, stage: Stage, notes: ServerNotes) -> HostError:
 
 def _handshake(error: Exception, notes: ServerNotes) -> HostError:
     text = str(error)
-    if "protocol banner" in text:
-        return _banner(error, notes)
     if isinstance(error, IncompatiblePeer):
         if "no acceptable" in text:
             return NoCommonAlgorithm(
@@ -99,13 +100,15 @@ def _handshake(error: Exception, notes: ServerNotes) -> HostError:
                 hint="the server is too old or too strict; compare `ssh -vv` with what it offers",
             )
         return ProtocolFailure(text, hint="is this an SSH-2 server?")
-    if isinstance(error, SSHException) and ("Indecipherable" in text or "Invalid SSH banner" in text):
-        return _not_ssh(notes.greeting or text)
+    if "Invalid SSH banner" in text:
+        return _not_ssh(text)
     reason = notes.goodbye or _reason(error)
     return ProtocolFailure(f"the key exchange failed: {reason}", hint="see `ssh -vv` or the server's log")
 
 
 def _banner(error: Exception, notes: ServerNotes) -> HostError:
+    if "Indecipherable" in str(error):
+        return _not_ssh(notes.greeting or str(error))
     if isinstance(error.__context__, TimeoutError):
         return ConnectTimeout("no SSH banner came", hint="is this an SSH server, and is it overloaded?")
     if notes.greeting and "MaxStartups" not in notes.greeting:

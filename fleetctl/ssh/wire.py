@@ -18,7 +18,7 @@ from itertools import zip_longest
 from typing import Any, cast
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import ConnectionRefused, ConnectTimeout, NameUnknown, NotConnected, UnreachableError
+from fleetctl.errors import ConnectionRefused, ConnectTimeout, NameUnknown, NotConnected, TurnedAway, UnreachableError
 
 _READ_SIZE = 32 * 1024
 _SMALL_READ = 4 * 1024
@@ -133,12 +133,12 @@ def connect(address: str, port: int, seconds: float, cancel: Cancel) -> Wire:
                     failure = error
                     continue
                 try:
-                    sock = _first_answer(pending, min(_NEXT_ADDRESS_SECONDS, deadline - time.monotonic()))
+                    wire = _first_answer(pending, min(_NEXT_ADDRESS_SECONDS, deadline - time.monotonic()))
                 except OSError as error:
                     failure = error
                     continue
-                if sock is not None:
-                    return Wire(sock)
+                if wire is not None:
+                    return wire
                 if time.monotonic() >= deadline:
                     raise ConnectTimeout(
                         f"no answer from {_place(address, port)} within {seconds:g} s",
@@ -172,21 +172,28 @@ def _begin(target: _Target, pending: selectors.BaseSelector) -> None:
     error = sock.connect_ex(place)
     if error not in {0, errno.EINPROGRESS}:
         sock.close()
-        raise OSError(error, os.strerror(error))
+        _raise_if(error)
     pending.register(sock, selectors.EVENT_WRITE)
 
 
-def _first_answer(pending: selectors.BaseSelector, seconds: float) -> socket.socket | None:
-    """A connected socket, or None when nothing happened. Raises: OSError when one failed."""
+def _first_answer(pending: selectors.BaseSelector, seconds: float) -> Wire | None:
+    """A connection, or None when nothing happened. Raises: OSError when one failed."""
     answers = pending.select(max(0.0, seconds))
     if not answers:
         return None
     sock = _taken(answers[0][0], pending)
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if error:
+    try:
+        _raise_if(error)
+        return Wire(sock)
+    except OSError:
         sock.close()
+        raise
+
+
+def _raise_if(error: int) -> None:
+    if error:
         raise OSError(error, os.strerror(error))
-    return sock
 
 
 def _taken(key: selectors.SelectorKey, pending: selectors.BaseSelector) -> socket.socket:
@@ -201,6 +208,11 @@ def _failed(failure: OSError | None, address: str, port: int) -> UnreachableErro
         return ConnectionRefused(f"connection refused by {place}", hint="is sshd running there, and on this port?")
     if code == errno.ETIMEDOUT:
         return ConnectTimeout(f"no answer from {place}", hint="is the host up and no firewall between?")
+    if code == errno.ECONNRESET:
+        return TurnedAway(
+            f"{place} reset the connection at once",
+            hint="too many connections at once? lower --fanout or raise --retries",
+        )
     reason = failure.strerror if failure is not None else "it has no address"
     hint = "raise `ulimit -n` or lower --fanout" if code == errno.EMFILE else "check the address and the route"
     return NotConnected(f"cannot connect to {place}: {reason}", hint=hint)

@@ -86,20 +86,20 @@ def banner_failure(cause: Exception) -> Exception:
 
 @pytest.mark.parametrize("cause", [EOFError(), ConnectionResetError(104, "reset")])
 def test_a_close_before_the_banner_is_worth_another_try(cause: Exception) -> None:
-    assert isinstance(translate(banner_failure(cause), Stage.HANDSHAKE, noted()), TurnedAway)
+    assert isinstance(translate(banner_failure(cause), Stage.BANNER, noted()), TurnedAway)
 
 
 def test_a_server_that_names_max_startups_is_worth_another_try() -> None:
     notes = noted("Banner: Exceeded MaxStartups")
-    assert isinstance(translate(banner_failure(EOFError()), Stage.HANDSHAKE, notes), TurnedAway)
+    assert isinstance(translate(banner_failure(EOFError()), Stage.BANNER, notes), TurnedAway)
 
 
 def test_a_banner_that_never_came_is_a_time_out() -> None:
-    assert isinstance(translate(banner_failure(TimeoutError()), Stage.HANDSHAKE, noted()), ConnectTimeout)
+    assert isinstance(translate(banner_failure(TimeoutError()), Stage.BANNER, noted()), ConnectTimeout)
 
 
 def test_something_that_is_not_ssh_is_quoted() -> None:
-    ours = translate(banner_failure(EOFError()), Stage.HANDSHAKE, noted("Banner: HTTP/1.1 400 Bad Request"))
+    ours = translate(banner_failure(EOFError()), Stage.BANNER, noted("Banner: HTTP/1.1 400 Bad Request"))
     assert isinstance(ours, ProtocolFailure)
     assert "HTTP/1.1 400" in ours.message
 

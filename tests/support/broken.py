@@ -1,0 +1,167 @@
+"""Servers that do not do as they should: raw sockets for what no proper SSH server can be made to show."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+_JOIN_SECONDS = 10.0
+_BANNER = b"SSH-2.0-OpenSSH_9.9\r\n"
+
+Behave = Callable[[socket.socket], None]
+
+
+@contextmanager
+def server(behave: Behave) -> Iterator[int]:
+    """Serves each connection with `behave` in a thread of its own. Yields: the port on 127.0.0.1."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(connection)
+            thread = threading.Thread(target=_serve, args=(behave, connection), daemon=True)
+            threads.append(thread)
+            thread.start()
+
+    acceptor = threading.Thread(target=accept, daemon=True)
+    acceptor.start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        acceptor.join(_JOIN_SECONDS)
+        for connection in connections:
+            _end(connection)
+        for thread in threads:
+            thread.join(_JOIN_SECONDS)
+
+
+def silent(connection: socket.socket) -> None:
+    """Never says a word."""
+    _listen(connection)
+
+
+def closes(connection: socket.socket) -> None:
+    """Hangs up at once."""
+    connection.close()
+
+
+def resets(connection: socket.socket) -> None:
+    """Hangs up at once, rudely."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def speaks_http(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: not\x1b[31mssh\r\n\r\n")
+    connection.close()
+
+
+def speaks_ssh_1(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-1.5-OpenSSH_2.3\r\n")
+    _listen(connection)
+
+
+def stalls_after_banner(connection: socket.socket) -> None:
+    connection.sendall(_BANNER)
+    _listen(connection)
+
+
+def dies_in_key_exchange(connection: socket.socket) -> None:
+    connection.sendall(_BANNER)
+    connection.recv(64)
+    connection.close()
+
+
+def sends_garbage_after_banner(connection: socket.socket) -> None:
+    connection.sendall(_BANNER + bytes(range(256)) * 64)
+    _listen(connection)
+
+
+def knows_no_algorithm(connection: socket.socket) -> None:
+    """A proper KEXINIT (RFC 4253, 7.1) that names nothing anybody knows."""
+    names = b"made-up@example.com"
+    payload = b"\x14" + os.urandom(16) + (struct.pack(">I", len(names)) + names) * 10 + b"\0" + bytes(4)
+    padding = 8 - (len(payload) + 5) % 8 + 8
+    connection.sendall(_BANNER + struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding))
+    _listen(connection)
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """A port whose backlog is full, so that the kernel drops every further SYN. Yields: the port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    fillers = []
+    try:
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            fillers.append(filler)
+        yield int(listener.getsockname()[1])
+    finally:
+        for filler in fillers:
+            filler.close()
+        listener.close()
+
+
+@contextmanager
+def cutting_relay(target: tuple[str, int], after: int) -> Iterator[int]:
+    """Passes everything to `target`, and ends the connection once `after` bytes came back. Yields: the port."""
+
+    def relay(connection: socket.socket) -> None:
+        with socket.create_connection(target) as far:
+            up = threading.Thread(target=_pass, args=(connection, far, 1 << 62), daemon=True)
+            up.start()
+            _pass(far, connection, after)
+            _end(connection)
+        up.join(_JOIN_SECONDS)
+
+    with server(relay) as port:
+        yield port
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _pass(source: socket.socket, target: socket.socket, left: int) -> None:
+    try:
+        while left > 0 and (data := source.recv(min(left, 65536))):
+            target.sendall(data)
+            left -= len(data)
+    except OSError:
+        return  # one end is gone, and so is the test's interest in it
+
+
+def _serve(behave: Behave, connection: socket.socket) -> None:
+    try:
+        behave(connection)
+    except OSError:
+        return  # the client hung up first
+
+
+def _listen(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # closed already
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
