@@ -1,0 +1,26 @@
+"""SFTP that ends at a host's home: no path and no symbolic link leads out of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import asyncssh
+
+
+class HomeFiles(asyncssh.SFTPServer):
+    """The files of one host, `/` being its home.
+
+    asyncssh keeps `..` inside by itself; links that commands made are its documented gap.
+    """
+
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path) -> None:
+        super().__init__(channel, chroot=os.fsencode(home))
+        self._root = os.path.realpath(os.fsencode(home))
+
+    def map_path(self, path: bytes) -> bytes:
+        mapped = super().map_path(path)
+        real = os.path.realpath(mapped)
+        if real != self._root and not real.startswith(self._root + b"/"):
+            raise asyncssh.SFTPPermissionDenied("the path leads out of the host's home")
+        return mapped
