@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, RunFinished, RunStarted
-from fleetctl.views.facts import encode, outcome_facts, text_or_base64
+from fleetctl.views.facts import base64_pieces, bytes_short_of_text, encode, outcome_facts, text_as_json
 from fleetctl.views.layout import Layout
 from fleetctl.views.screen import Screen
-from fleetctl.views.spool import Kept, Result, Spool
+from fleetctl.views.spool import Kept, Spool
+
+_CUT_SHORT = "cut short"
 
 
 class JsonView:
@@ -34,7 +38,8 @@ class JsonView:
         """Complete the document, if it was begun and can be written."""
         self._spool.close()
         if self._run and not self._complete and not self._broken:
-            self._end(cancelled="cut short", seconds=None)
+            with suppress(OSError):  # nobody is left to hear of it
+                self._end(cancelled=_CUT_SHORT, seconds=None)
 
     def _show(self, event: Event) -> None:
         match event:
@@ -49,23 +54,37 @@ class JsonView:
                 self._screen.write(b'{"schema":%d,"hosts":[' % SCHEMA_VERSION)
             case Output():
                 self._spool.add(event)
-            case HostFinished(host=host, outcome=outcome):
-                self._counts[outcome.status] = self._counts.get(outcome.status, 0) + 1
-                facts = self._facts(self._spool.finish(host, outcome))
-                self._screen.write((b",\n" if self._hosts else b"\n") + encode(facts))
-                self._hosts += 1
+            case HostFinished():
+                self._counts[event.outcome.status] = self._counts.get(event.outcome.status, 0) + 1
+                self._write_host(event)
             case RunFinished(cancelled=cancelled, at=at):
                 self._end(cancelled, at)
+
+    def _write_host(self, event: HostFinished) -> None:
+        result = self._spool.finish(event.host, event.outcome)
+        facts = encode({"host": event.host} | outcome_facts(event.outcome))
+        self._screen.write((b",\n" if self._hosts else b"\n") + facts.removesuffix(b"}"))
+        for name, kept in (("stdout", result.stdout), ("stderr", result.stderr)):
+            for piece in self._stream(name, kept):
+                self._screen.write(piece)
+        self._screen.write(b"}")
+        self._hosts += 1
+        self._spool.forget(result)
+
+    def _stream(self, name: str, kept: Kept) -> Iterator[bytes]:
+        """A stream as a member of its host's object; read twice, so that it never is in memory as a whole."""
+        short = bytes_short_of_text(self._spool.read(kept))
+        omitted = kept.omitted
+        if short is None or (short and not omitted):
+            yield f',"{name}_base64":"'.encode()
+            yield from base64_pieces(self._spool.read(kept))
+        else:
+            omitted += short
+            yield f',"{name}":"'.encode()
+            yield from text_as_json(self._spool.read(kept))
+        yield f'","{name}_omitted_bytes":{omitted}'.encode() if omitted else b'"'
 
     def _end(self, cancelled: str, seconds: float | None) -> None:
         self._complete = True
         run = self._run | {"seconds": seconds, "cancelled": cancelled}
         self._screen.write(b'\n],"counts":%b,"run":%b}\n' % (encode(self._counts), encode(run)))
-
-    def _facts(self, result: Result) -> dict[str, Any]:
-        facts = {"host": result.host} | outcome_facts(result.outcome)
-        return facts | self._stream("stdout", result.stdout) | self._stream("stderr", result.stderr)
-
-    def _stream(self, name: str, kept: Kept) -> dict[str, Any]:
-        omitted = {f"{name}_omitted_bytes": kept.omitted} if kept.omitted else {}
-        return text_or_base64(name, self._spool.text(kept)) | omitted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -13,8 +14,11 @@ from fleetctl.model import Secret
 
 
 def encode(value: Any) -> bytes:
-    """JSON in UTF-8. Raises: TypeError for a Secret."""
-    return msgspec.json.encode(value, enc_hook=_plainly)
+    """JSON in UTF-8; objects that JSON does not know as their `str()`. Raises: TypeError for a Secret."""
+    try:
+        return msgspec.json.encode(value, enc_hook=_plainly)
+    except UnicodeEncodeError:  # bytes of argv or of a path that are not UTF-8, which Python keeps as surrogates
+        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value, enc_hook=_plainly, str_keys=True)))
 
 
 def outcome_facts(outcome: Outcome) -> dict[str, Any]:
@@ -42,6 +46,35 @@ def text_or_base64(name: str, data: bytes) -> dict[str, str]:
         return {f"{name}_base64": base64.b64encode(data).decode()}
 
 
+def bytes_short_of_text(pieces: Iterable[bytes]) -> int | None:
+    """How many bytes at the end begin a character that never ends: 0 for whole text, None for what is no UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for piece in pieces:
+            decoder.decode(piece)
+    except UnicodeDecodeError:
+        return None
+    return len(decoder.getstate()[0])
+
+
+def text_as_json(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The inside of a JSON string, piece by piece; an unfinished character at the end is left out."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for piece in pieces:
+        yield msgspec.json.encode(decoder.decode(piece))[1:-1]
+
+
+def base64_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The base64 of all pieces together, piece by piece."""
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        whole = len(data) - len(data) % 3
+        yield base64.b64encode(data[:whole])
+        rest = data[whole:]
+    yield base64.b64encode(rest)
+
+
 class WholeCharacters:
     """Moves the bytes of a character that is cut at the end of an Output to the next of that stream."""
 
@@ -64,15 +97,29 @@ class WholeCharacters:
 
 def _cut_bytes(data: bytes) -> int:
     """How many bytes at the end begin a character that may still be completed; 0 to 3."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        decoder.decode(data[-4:] if len(data) > 4 and data[-4] & 0xC0 != 0x80 else data[-3:])
-    except UnicodeDecodeError:
-        return 0
-    return len(decoder.getstate()[0])
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return back if back < length else 0
+        if byte < 0x80:
+            return 0
+    return 0
 
 
 def _plainly(value: object) -> str:
     if isinstance(value, Secret):
         raise TypeError("a secret is never written as JSON")
     return str(value)
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(item) for item in value]
+        case _:
+            return value

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from fleetctl.events import Event, HostFinished, Output, RunFinished, Status
 from fleetctl.nodes import fold
 from fleetctl.views.layout import Layout
-from fleetctl.views.neutral import sanitize
+from fleetctl.views.lines import in_whole_lines
+from fleetctl.views.neutral import sanitize, sanitize_line
 from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
 from fleetctl.views.spool import Kept, Result, Spool
 
 _MAX_DIFF_BYTES = 1024 * 1024
 _RULE = "─"
+
+
+@dataclass(slots=True)
+class _Group:
+    """Hosts of one result; `like` is any of them."""
+
+    like: Result
+    why: str
+    hosts: list[str] = field(default_factory=list)
 
 
 class FoldView:
@@ -23,78 +35,85 @@ class FoldView:
         self._screen = screen
         self._layout = layout
         self._spool = Spool()
-        self._groups: dict[tuple[object, ...], list[Result]] = {}
+        self._groups: dict[tuple[bytes, bytes, Status, str], _Group] = {}
 
     def show(self, event: Event) -> None:
         match event:
             case Output():
                 self._spool.add(event)
             case HostFinished(host=host, outcome=outcome):
-                result = self._spool.finish(host, outcome)
-                if _is_worth_a_group(result):
-                    self._groups.setdefault(result.likeness, []).append(result)
+                self._sort_in(self._spool.finish(host, outcome))
             case RunFinished():
                 self._show_groups()
 
     def close(self) -> None:
         self._spool.close()
 
-    def _show_groups(self) -> None:
-        groups = sorted(self._groups.values(), key=lambda group: (-len(group), group[0].host))
-        largest: Result | None = None
-        for group in groups:
-            self._put(self._heading(group))
-            if largest is not None and self._layout.diff and (difference := self._difference(largest, group[0])):
-                self._put(difference)
-            else:
-                self._show_output(group[0])
-            largest = largest or group[0]
+    def _sort_in(self, result: Result) -> None:
+        if not _is_worth_a_group(result):
+            return
+        why = reason(result.outcome)
+        likeness = (result.stdout.digest, result.stderr.digest, result.outcome.status, why)
+        self._groups.setdefault(likeness, _Group(result, why)).hosts.append(result.host)
 
-    def _heading(self, group: list[Result]) -> str:
-        title = f"{fold(result.host for result in group)} ({len(group)})"
-        why = reason(group[0].outcome)
+    def _show_groups(self) -> None:
+        named = [(fold(group.hosts), group) for group in self._groups.values()]
+        named.sort(key=lambda item: (-len(item[1].hosts), item[0]))
+        largest = named[0] if named else None
+        for names, group in named:
+            self._put(self._heading(names, group))
+            if largest is None or group is largest[1] or not self._layout.diff:
+                self._show_output(group.like)
+            else:
+                self._show_difference(largest[0], largest[1].like, names, group.like)
+
+    def _heading(self, names: str, group: _Group) -> str:
+        title = f"{names} ({len(group.hosts)})"
         rule = _RULE * min(max(len(title), 15), 60)
-        shown = self._screen.paint(title, "1", out=True) + (f" · {sanitize(why)}" if why else "")
+        shown = self._screen.paint(title, "1", out=True) + (f" · {sanitize(group.why)}" if group.why else "")
         return f"{rule}\n{shown}\n{rule}\n"
 
     def _show_output(self, result: Result) -> None:
-        if not result.stdout.size and not result.stderr.size:
+        if not result.spoke:
             self._put("(no output)\n")
-        self._show_stream(result.stdout, "")
-        self._show_stream(result.stderr, self._screen.paint("! ", "31", out=True))
+        self._show_stream(result.stdout, b"")
+        self._show_stream(result.stderr, self._screen.paint("! ", "31", out=True).encode())
 
-    def _show_stream(self, kept: Kept, mark: str) -> None:
-        if not kept.size:
-            return
-        if self._screen.out_is_terminal and not self._layout.raw:
-            lines = self._spool.text(kept).decode(errors="replace").removesuffix("\n").split("\n")
-            self._put(
-                "".join(f"{mark}{sanitize(x.removesuffix(chr(13)), colour=self._screen.colour)}\n" for x in lines)
-            )
-        elif mark:
-            lines_of_bytes = self._spool.text(kept).removesuffix(b"\n").split(b"\n")
-            self._screen.write(b"".join(mark.encode() + line + b"\n" for line in lines_of_bytes))
-        else:
-            last = b""
-            for last in self._spool.read(kept):
-                self._screen.write(last)
-            if not last.endswith(b"\n"):
-                self._put("\n")
+    def _show_stream(self, kept: Kept, mark: bytes) -> None:
+        at_start = True
+        for block in in_whole_lines(self._spool.read(kept)):
+            lines = [self._safe(line) for line in block.removesuffix(b"\n").split(b"\n")]
+            ended = block.endswith(b"\n")
+            self._screen.write((mark if at_start else b"") + (b"\n" + mark).join(lines) + b"\n" * ended)
+            at_start = ended
+        if not at_start:
+            self._screen.write(b"\n")
         if kept.omitted:
             self._put(f"… {kept.omitted:,} bytes more are not shown; --save DIR keeps all of them\n")
 
-    def _difference(self, largest: Result, other: Result) -> str:
-        """A unified diff of stdout; "" where the streams are too large or too alike for one to help."""
-        if max(largest.stdout.size, other.stdout.size) > _MAX_DIFF_BYTES:
-            return ""
-        before, after = (self._spool.text(r.stdout).decode(errors="replace").splitlines() for r in (largest, other))
-        lines = list(difflib.unified_diff(before, after, largest.host, other.host, lineterm="", n=1))
-        return "".join(f"{self._coloured(line)}\n" for line in lines)
+    def _safe(self, line: bytes) -> bytes:
+        if not self._screen.out_is_terminal or self._layout.raw:
+            return line
+        return sanitize_line(line, colour=self._screen.colour)
 
-    def _coloured(self, line: str) -> str:
-        safe = sanitize(line) if self._screen.out_is_terminal else line
-        code = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
-        return self._screen.paint(safe, code, out=True) if code else safe
+    def _show_difference(self, largest: str, before: Result, names: str, after: Result) -> None:
+        """A unified diff against the largest group; all of the output where that is too large to compare."""
+        if max(kept.size for result in (before, after) for kept in (result.stdout, result.stderr)) > _MAX_DIFF_BYTES:
+            self._show_output(after)
+            return
+        lines = [
+            line
+            for mark, old, new in (("", before.stdout, after.stdout), ("! ", before.stderr, after.stderr))
+            for line in self._difference(f"{mark}{largest}", old, f"{mark}{names}", new)
+        ]
+        self._put("".join(f"{line}\n" for line in lines) or "(the same output)\n")
+
+    def _difference(self, before_name: str, before: Kept, after_name: str, after: Kept) -> Iterator[str]:
+        old, new = (self._spool.text(kept).decode(errors="replace").splitlines() for kept in (before, after))
+        for line in difflib.unified_diff(old, new, before_name, after_name, lineterm="", n=1):
+            safe = sanitize(line) if self._screen.out_is_terminal and not self._layout.raw else line
+            code = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
+            yield self._screen.paint(safe, code, out=True) if code else safe
 
     def _put(self, text: str) -> None:
         self._screen.write(text.encode(errors="replace"))
@@ -102,5 +121,4 @@ class FoldView:
 
 def _is_worth_a_group(result: Result) -> bool:
     """Hosts that never came to speak are in the closing lines, with their reason."""
-    spoke = bool(result.stdout.size or result.stderr.size)
-    return spoke or result.outcome.status in {Status.OK, Status.FAILED}
+    return result.spoke or result.outcome.status in {Status.OK, Status.FAILED}

@@ -11,6 +11,7 @@ from fleetctl.views.screen import Screen
 _REDRAW_SECONDS = 0.2
 _JOIN_SECONDS = 5.0
 _FEW = 5
+_LONG_SECONDS = 5.0
 
 
 class Footer:
@@ -65,7 +66,8 @@ class Footer:
         parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running"]
         if self._troubled:
             parts.append(f"{self._troubled} failed")
-        parts.append(f"{self._screen.clock() - self._began:.0f} s")
-        if 0 < len(self._running) <= _FEW:
+        seconds = self._screen.clock() - self._began
+        parts.append(f"{seconds:.0f} s")
+        if seconds >= _LONG_SECONDS and 0 < self._total - self._done <= _FEW and self._running:
             parts.append(f"waiting for {fold(self._running)}")
         return " · ".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fleetctl.events import Output, Stream
 
@@ -20,16 +20,10 @@ class LineCutter:
     def feed(self, output: Output) -> Iterator[bytes]:
         """Finished lines with their newline, and pieces without one where a line grows too long to hold."""
         source = (output.host, output.stream)
-        held = self._held.pop(source, b"")
-        data = held + output.data if held else output.data
-        end = data.rfind(b"\n") + 1
-        if end:
-            yield data[:end]
-        rest = data[end:]
-        if len(rest) > _LONGEST_HELD:
-            yield rest
-        elif rest:
+        lines, rest = _cut(self._held.pop(source, b""), output.data)
+        if rest:
             self._held[source] = rest
+        yield from lines
 
     def rest(self, host: str) -> Iterator[tuple[Stream, bytes]]:
         """What a host left unfinished at its end."""
@@ -38,3 +32,24 @@ class LineCutter:
             held = self._held.pop((host, stream), b"")
             if held:
                 yield stream, held
+
+
+def in_whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks that end where a line ends, but for lines too long to hold and the last one."""
+    held = b""
+    for piece in pieces:
+        lines, held = _cut(held, piece)
+        yield from lines
+    if held:
+        yield held
+
+
+def _cut(held: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    """What can go on, and what waits for its newline."""
+    whole = held + data if held else data
+    end = whole.rfind(b"\n") + 1
+    blocks = [whole[:end]] if end else []
+    rest = whole[end:]
+    if len(rest) > _LONGEST_HELD:
+        return [*blocks, rest], b""
+    return blocks, rest

@@ -45,6 +45,11 @@ def sanitize(text: str, *, colour: bool = False) -> str:
     return "".join(pieces) + (_RESET if coloured else "")
 
 
+def sanitize_line(line: bytes, *, colour: bool) -> bytes:
+    """One line of a host's output, without its newline, for a terminal; what is not UTF-8 becomes U+FFFD."""
+    return sanitize(line.removesuffix(b"\r").decode(errors="replace"), colour=colour).encode()
+
+
 def _plain(text: str) -> str:
     return _CONTROL.sub(lambda match: _shown(match[0]), text)
 

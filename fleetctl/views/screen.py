@@ -14,6 +14,7 @@ from fleetctl.views.neutral import sanitize
 
 _CLEAR_LINE = b"\r\x1b[K"
 _FALLBACK_WIDTH = 80
+_REDRAW_SECONDS = 0.1
 _GREY = "\x1b[2m"
 _RESET = "\x1b[0m"
 
@@ -47,6 +48,9 @@ class Screen:
         self._err = err
         self._lock = threading.Lock()
         self._footer = b""
+        self._footer_stands = False
+        self._drawn_at = float("-inf")
+        self._line_is_open = False
 
     @classmethod
     def from_process(cls) -> Screen:
@@ -69,22 +73,24 @@ class Screen:
     def write(self, data: bytes) -> None:
         """Put finished bytes on stdout and flush them. Raises: OSError."""
         with self._lock:
-            self._without_footer()
+            self._erase_footer()
             self._out.write(data)
             self._out.flush()
-            self._with_footer()
+            self._note_end(data, terminal=self.out_is_terminal)
+            self._redraw_footer()
 
     def write_err(self, data: bytes) -> None:
         """Put finished bytes on stderr. Raises: OSError."""
         with self._lock:
-            self._without_footer()
+            self._erase_footer()
             self._err.write(data)
             self._err.flush()
-            self._with_footer()
+            self._note_end(data, terminal=self.err_is_terminal)
+            self._redraw_footer()
 
     def say(self, text: str) -> None:
-        """A line of talk on stderr; whatever came from a server in it is made harmless."""
-        self.write_err(f"{text}\n".encode())
+        """A line of talk on stderr. What came from a server goes through `sanitize` first. Raises: OSError."""
+        self.write_err(f"{text}\n".encode(errors="backslashreplace"))
 
     def footer(self, text: str) -> None:
         """Show a line below everything else, on a terminal only; "" takes it away. Never raises."""
@@ -94,9 +100,9 @@ class Screen:
         line = f"{_GREY}{shown}{_RESET}" if self.colour and shown else shown
         with self._lock:
             try:
-                self._without_footer()
-                self._footer = line.encode()
-                self._with_footer()
+                self._erase_footer()
+                self._footer = line.encode(errors="replace")
+                self._draw_footer()
             except OSError:
                 self._footer = b""  # a terminal that is gone needs no footer
 
@@ -105,12 +111,25 @@ class Screen:
         terminal = self.out_is_terminal if out else self.err_is_terminal
         return f"\x1b[{code}m{text}{_RESET}" if self.colour and terminal else text
 
-    def _without_footer(self) -> None:
-        if self._footer:
-            self._err.write(_CLEAR_LINE)
-            self._err.flush()
+    def _note_end(self, data: bytes, *, terminal: bool) -> None:
+        if terminal and data:
+            self._line_is_open = not data.endswith(b"\n")
 
-    def _with_footer(self) -> None:
-        if self._footer:
+    def _redraw_footer(self) -> None:
+        """Not after each of a thousand lines: a footer that is due soon is drawn by its next change."""
+        if self.clock() - self._drawn_at >= _REDRAW_SECONDS:
+            self._draw_footer()
+
+    def _draw_footer(self) -> None:
+        """Never on a line that stands unfinished: erasing the footer would take that line with it."""
+        if self._footer and not self._line_is_open:
             self._err.write(self._footer)
+            self._err.flush()
+            self._footer_stands = True
+            self._drawn_at = self.clock()
+
+    def _erase_footer(self) -> None:
+        if self._footer_stands:
+            self._footer_stands = False
+            self._err.write(_CLEAR_LINE)
             self._err.flush()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import zlib
 
-from fleetctl.events import Event, HostFinished, Output, RunStarted, Stream
+from fleetctl.events import Event, HostFinished, HostStarted, Output, RunFinished, RunStarted, Status, Stream
 from fleetctl.views.layout import Layout
 from fleetctl.views.lines import LineCutter, Source
-from fleetctl.views.neutral import sanitize
+from fleetctl.views.neutral import sanitize, sanitize_line
 from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
 
 _COLOURS = ("36", "32", "33", "35", "34", "96", "92", "93", "95", "94")
 _STDERR_COLOUR = "31"
 _WIDEST_NAME = 30
+_TERMINAL = "terminal"
 
 
 class StreamView:
@@ -24,71 +25,97 @@ class StreamView:
         self._layout = layout
         self._lines = LineCutter()
         self._name_width = 0
-        self._unfinished: Source | None = None
+        self._prefixes: dict[Source, bytes] = {}
+        self._begun: set[str] = set()
+        self._surface = {
+            "stdout": _TERMINAL if screen.out_is_terminal else "stdout",
+            "stderr": _TERMINAL if screen.err_is_terminal else "stderr",
+        }
+        self._unfinished: dict[str, Source] = {}
 
     def show(self, event: Event) -> None:
         match event:
-            case Output():
+            case Output(host=host, stream=stream):
                 for piece in self._lines.feed(event):
-                    self._put((event.host, event.stream), piece)
-            case HostFinished(host=host, outcome=outcome):
-                for stream, rest in self._lines.rest(host):
-                    self._put((host, stream), rest)
-                    self._end_line(host)
-                why = reason(outcome)
-                if why:
-                    self._end_line()
-                    self._screen.say(f"{self._screen.paint(host, '1', out=False)}: {sanitize(why)}")
+                    self._put((host, stream), piece)
+            case HostStarted(host=host):
+                self._begun.add(host)
+            case HostFinished():
+                self._finish(event)
             case RunStarted(hosts=hosts):
                 self._name_width = min(_WIDEST_NAME, max(map(len, hosts), default=0))
+            case RunFinished():
+                self._end_line(_TERMINAL)
 
     def close(self) -> None:
         """Nothing is held open: every line was finished when its host was."""
 
+    def _finish(self, event: HostFinished) -> None:
+        host = event.host
+        for stream, rest in self._lines.rest(host):
+            self._put((host, stream), rest)
+        if self._layout.prefix:
+            for surface in [surface for surface, source in self._unfinished.items() if source[0] == host]:
+                self._end_line(surface)
+        why = reason(event.outcome)
+        if why and (host in self._begun or event.outcome.status not in {Status.CANCELLED, Status.SKIPPED}):
+            self._end_line(self._surface["stderr"])
+            self._screen.say(f"{self._screen.paint(host, '1', out=False)}: {sanitize(why)}")
+        self._begun.discard(host)
+        for stream in ("stdout", "stderr"):
+            self._prefixes.pop((host, stream), None)
+
     def _put(self, source: Source, data: bytes) -> None:
-        host, stream = source
-        going_on = self._unfinished == source
+        surface = self._surface[source[1]]
+        going_on = self._unfinished.get(surface) == source
         if not going_on:
-            self._end_line()
-        terminal = self._screen.out_is_terminal if stream == "stdout" else self._screen.err_is_terminal
-        if terminal and not self._layout.raw:
-            shown = self._for_terminal(host, stream, data, going_on=going_on)
+            self._end_line(surface)
+        if data.endswith(b"\n"):
+            self._unfinished.pop(surface, None)
         else:
-            shown = self._piped(host, data, going_on=going_on)
-        self._unfinished = None if data.endswith(b"\n") else source
-        write = self._screen.write if stream == "stdout" else self._screen.write_err
-        write(shown)
+            self._unfinished[surface] = source
+        self._write(source, self._shown(source, data, going_on=going_on))
 
-    def _piped(self, host: str, data: bytes, *, going_on: bool) -> bytes:
-        if not self._layout.prefix:
+    def _shown(self, source: Source, data: bytes, *, going_on: bool) -> bytes:
+        prefix = self._prefix(source)
+        neutral = self._surface[source[1]] == _TERMINAL and not self._layout.raw
+        if not prefix and not neutral:
             return data
-        prefix = f"{host}: ".encode()
-        lines = data.split(b"\n")
-        ended = lines.pop() == b"" if data.endswith(b"\n") else False
-        text = (b"\n" + prefix).join(lines) + (b"\n" if ended else b"")
-        return text if going_on else prefix + text
+        lines = data.removesuffix(b"\n").split(b"\n")
+        if neutral:
+            lines = [sanitize_line(line, colour=self._screen.colour) for line in lines]
+        end = b"\n" if data.endswith(b"\n") else b""
+        return (b"" if going_on else prefix) + (b"\n" + prefix).join(lines) + end
 
-    def _for_terminal(self, host: str, stream: Stream, data: bytes, *, going_on: bool) -> bytes:
-        prefix = self._prefix(host, stream)
-        ended = data.endswith(b"\n")
-        lines = data.decode(errors="replace").removesuffix("\n").split("\n")
-        shown = [sanitize(line.removesuffix("\r"), colour=self._screen.colour) for line in lines]
-        text = ("\n" + prefix).join(shown) + ("\n" if ended else "")
-        return (text if going_on else prefix + text).encode(errors="replace")
-
-    def _prefix(self, host: str, stream: Stream) -> str:
+    def _prefix(self, source: Source) -> bytes:
         if not self._layout.prefix:
-            return ""
-        colour = _COLOURS[zlib.crc32(host.encode()) % len(_COLOURS)]
-        out = stream == "stdout"
-        bar = self._screen.paint("│", "2", out=True) if out else self._screen.paint("┃", _STDERR_COLOUR, out=False)
-        return f"{self._screen.paint(host.ljust(self._name_width), colour, out=out)} {bar} "
+            return b""
+        prefix = self._prefixes.get(source)
+        if prefix is None:
+            prefix = self._prefixes[source] = self._made_prefix(*source).encode()
+        return prefix
 
-    def _end_line(self, host: str = "") -> None:
-        """Finish a line that stands unfinished; with a host, only its own and only where lines have prefixes."""
-        source = self._unfinished
-        if source is None or (host and not self._layout.prefix):
-            return
-        self._unfinished = None
+    def _made_prefix(self, host: str, stream: Stream) -> str:
+        if self._surface[stream] != _TERMINAL:
+            return f"{host}: "
+        out = stream == "stdout"
+        name = self._screen.paint(host.ljust(self._name_width), _colour_of(host), out=out)
+        bar = self._screen.paint("│", "2", out=True) if out else self._stderr_bar()
+        return f"{name} {bar} "
+
+    def _stderr_bar(self) -> str:
+        return self._screen.paint("┃", _STDERR_COLOUR, out=False) if self._screen.colour else "!"
+
+    def _end_line(self, surface: str) -> None:
+        """Finish a line that stands unfinished there, so that something else can follow."""
+        source = self._unfinished.pop(surface, None)
+        if source is not None:
+            self._write(source, b"\n")
+
+    def _write(self, source: Source, data: bytes) -> None:
         write = self._screen.write if source[1] == "stdout" else self._screen.write_err
-        write(b"\n")
+        write(data)
+
+
+def _colour_of(host: str) -> str:
+    return _COLOURS[zlib.crc32(host.encode()) % len(_COLOURS)]

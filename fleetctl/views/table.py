@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from fleetctl.events import Event, HostFinished, Output, RunFinished, RunStarted, Status
 from fleetctl.views.layout import Layout
-from fleetctl.views.lines import LineCutter
 from fleetctl.views.neutral import sanitize
 from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
@@ -23,13 +22,31 @@ _TROUBLE = "bold red"
 _COLUMNS = ("host", "status", "exit", "seconds", "last line")
 
 
+class _LastLine:
+    """The beginning of the last line that is not blank, of a stream that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._open = b""
+
+    def feed(self, data: bytes) -> None:
+        lines, newline, rest = data.rpartition(b"\n")
+        if newline:
+            whole = (self._open + lines).rstrip()
+            self._line = whole.rpartition(b"\n")[2].strip()[:_LONGEST_LAST_LINE] or self._line
+            self._open = b""
+        self._open = (self._open + rest[:_LONGEST_LAST_LINE])[:_LONGEST_LAST_LINE]
+
+    def text(self) -> str:
+        return (self._open.strip() or self._line).decode(errors="replace")
+
+
 class TableView:
     """Shows nothing until the run is over. Keeps one line per host. Called from one thread."""
 
     def __init__(self, screen: Screen, _layout: Layout) -> None:
         self._screen = screen
-        self._cutters: dict[str, LineCutter] = {}
-        self._last: dict[str, bytes] = {}
+        self._last: dict[tuple[str, str], _LastLine] = {}
         self._order: tuple[str, ...] = ()
         self._rows: dict[str, tuple[str, ...]] = {}
 
@@ -37,44 +54,44 @@ class TableView:
         match event:
             case RunStarted(hosts=hosts):
                 self._order = hosts
-            case Output(host=host):
-                for lines in self._cutters.setdefault(host, LineCutter()).feed(event):
-                    self._note(host, lines)
-            case HostFinished(host=host):
+            case Output(host=host, stream=stream, data=data):
+                self._last.setdefault((host, stream), _LastLine()).feed(data)
+            case HostFinished():
                 self._finish(event)
             case RunFinished():
-                render_table(self._screen, _COLUMNS, [self._rows[host] for host in self._order], style_by=1)
+                rows = [self._rows[host] for host in self._order if host in self._rows]
+                render_table(self._screen, _COLUMNS, rows, style_by=1, cut_last=True)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _note(self, host: str, lines: bytes) -> None:
-        last = lines.rstrip(b"\n").rpartition(b"\n")[2].strip()
-        if last:
-            self._last[host] = last[:_LONGEST_LAST_LINE]
-
     def _finish(self, event: HostFinished) -> None:
         host, outcome = event.host, event.outcome
-        cutter = self._cutters.pop(host, None)
-        for _, rest in cutter.rest(host) if cutter else ():
-            self._note(host, rest)
-        last = self._last.pop(host, b"").decode(errors="replace")
+        out, err = (self._last.pop((host, stream), _LastLine()).text() for stream in ("stdout", "stderr"))
+        last = out or err
         code = "" if outcome.exit_code is None else str(outcome.exit_code)
         words = last or ("" if outcome.exit_code is not None else reason(outcome).removeprefix(f"{outcome.status}: "))
         self._rows[host] = (host, outcome.status, code, f"{outcome.seconds:.2f}", words)
 
 
 def render_table(
-    screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]], *, style_by: int | None = None
+    screen: Screen,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    style_by: int | None = None,
+    cut_last: bool = False,
 ) -> None:
     """A table on stdout: with rules and colours on a terminal, aligned text of full width when piped.
 
     Args:
         style_by: the column whose words decide about a row's colour.
+        cut_last: on a terminal, cut the last column to the width; otherwise long cells go on below, and
+            nothing is lost.
     """
     safe = [[sanitize(cell) for cell in row] for row in rows]
     if screen.out_is_terminal:
-        _render_rich(screen, columns, safe, style_by)
+        _render_rich(screen, columns, safe, style_by, cut_last=cut_last)
     else:
         _render_plain(screen, columns, safe)
 
@@ -85,7 +102,9 @@ def _render_plain(screen: Screen, columns: Sequence[str], rows: Sequence[Sequenc
     screen.write("".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
-def _render_rich(screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]], style_by: int | None) -> None:
+def _render_rich(
+    screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]], style_by: int | None, *, cut_last: bool
+) -> None:
     from io import StringIO
 
     from rich.box import SIMPLE_HEAD
@@ -94,8 +113,11 @@ def _render_rich(screen: Screen, columns: Sequence[str], rows: Sequence[Sequence
     from rich.text import Text
 
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[:-1]:
-        column.no_wrap = True
+    for column in table.columns:
+        column.overflow = "fold"
+    if cut_last:
+        table.columns[-1].no_wrap = True
+        table.columns[-1].overflow = "ellipsis"
     styles: Mapping[str, str] = {str(word): style for word, style in _STYLES.items()}
     for row in rows:
         style = styles.get(row[style_by], _TROUBLE) if style_by is not None else ""

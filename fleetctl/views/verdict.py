@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
 from fleetctl.events import Event, HostFinished, RunFinished, Status
 from fleetctl.nodes import fold
 from fleetctl.views.neutral import sanitize
@@ -11,6 +16,18 @@ from fleetctl.views.screen import Screen
 _MARKS = {Status.OK: ("✔", "32"), Status.SKIPPED: ("·", "2"), Status.CANCELLED: ("■", "33")}
 _TROUBLE = ("✘", "31")
 _MOST_LINES = 20
+_MOST_WORDINGS = 3
+_HERE = "\0"
+"""Stands in a hint for the name of its host."""
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """Hosts that tell the same story, and what to do about it."""
+
+    words: str
+    hint: str
+    hosts: list[str] = field(default_factory=list)
 
 
 class Verdict:
@@ -19,7 +36,7 @@ class Verdict:
     def __init__(self, screen: Screen, *, quiet: bool) -> None:
         self._screen = screen
         self._quiet = quiet
-        self._troubles: dict[tuple[Status, str, str], list[str]] = {}
+        self._kinds: dict[tuple[Status, str], dict[str, _Trouble]] = {}
         self._hosts = 0
 
     def show(self, event: Event) -> None:
@@ -27,37 +44,60 @@ class Verdict:
             return
         if isinstance(event, HostFinished):
             self._hosts += 1
-            why = reason(event.outcome)
-            if why:
-                hint = event.outcome.error.hint if event.outcome.error is not None else ""
-                words = why.removeprefix(f"{event.outcome.status}: ")
-                self._troubles.setdefault((event.outcome.status, words, hint), []).append(event.host)
+            self._note(event)
         elif isinstance(event, RunFinished):
             self._say(event)
 
     def close(self) -> None:
         """Nothing is held open."""
 
+    def _note(self, event: HostFinished) -> None:
+        outcome = event.outcome
+        why = reason(outcome)
+        if not why:
+            return
+        words = why.removeprefix(f"{outcome.status}: ")
+        code, hint = (outcome.error.code, outcome.error.hint) if outcome.error is not None else ("", "")
+        wordings = self._kinds.setdefault((outcome.status, code or words), {})
+        wordings.setdefault(words, _Trouble(words, _without_name(hint, event.host))).hosts.append(event.host)
+
     def _say(self, event: RunFinished) -> None:
         parts = [self._count(status, event.counts[status]) for status in Status if event.counts.get(status)]
-        cancelled = f" — cancelled: {event.cancelled}" if event.cancelled else ""
+        cancelled = f" — cancelled: {sanitize(event.cancelled)}" if event.cancelled else ""
         done = f"{self._hosts} {'host' if self._hosts == 1 else 'hosts'} in {event.at:.1f} s{cancelled}"
         self._screen.say(f"{' · '.join(parts) or 'nothing done'} — {done}")
-        groups = sorted(self._troubles.items(), key=lambda item: (list(Status).index(item[0][0]), -len(item[1])))
-        for (status, words, hint), hosts in groups[:_MOST_LINES]:
-            self._say_trouble(status, words, hint, hosts)
-        if len(groups) > _MOST_LINES:
-            left = [host for _, hosts in groups[_MOST_LINES:] for host in hosts]
-            self._screen.say(f"  and {len(groups) - _MOST_LINES} reasons more: {fold(left)}")
+        lines = sorted(self._troubles(), key=lambda line: (list(Status).index(line[0]), -len(line[1].hosts)))
+        for status, trouble in lines[:_MOST_LINES]:
+            self._say_trouble(status, trouble)
+        if len(lines) > _MOST_LINES:
+            left = [host for _, trouble in lines[_MOST_LINES:] for host in trouble.hosts]
+            self._screen.say(f"  and {len(lines) - _MOST_LINES} reasons more: {fold(left)}")
 
-    def _say_trouble(self, status: Status, words: str, hint: str, hosts: list[str]) -> None:
+    def _troubles(self) -> Iterator[tuple[Status, _Trouble]]:
+        """A line for each wording; one for all where addresses or fingerprints make each host's its own."""
+        for (status, _), wordings in self._kinds.items():
+            troubles = list(wordings.values())
+            if len(troubles) <= _MOST_WORDINGS:
+                yield from ((status, trouble) for trouble in troubles)
+                continue
+            hosts = [host for trouble in troubles for host in trouble.hosts]
+            yield status, _Trouble(f"{troubles[0].words} (and {len(troubles) - 1} like it)", troubles[0].hint, hosts)
+
+    def _say_trouble(self, status: Status, trouble: _Trouble) -> None:
         _, colour = _MARKS.get(status, _TROUBLE)
         title = self._screen.paint(f"{status:<12}", colour, out=False)
-        self._screen.say(f"  {title} {fold(hosts)}  {sanitize(words)}")
-        if hint and status is not Status.CANCELLED:
+        names = fold(trouble.hosts)
+        self._screen.say(f"  {title} {names}  {sanitize(trouble.words)}")
+        if trouble.hint and status is not Status.CANCELLED:
+            hint = trouble.hint.replace(_HERE, shlex.quote(names))
             self._screen.say(f"{'':15}→ {sanitize(hint)}")
 
     def _count(self, status: Status, count: int) -> str:
         mark, colour = _MARKS.get(status, _TROUBLE)
         text = f"{mark} {count} {status}" if self._screen.err_is_terminal else f"{count} {status}"
         return self._screen.paint(text, colour, out=False)
+
+
+def _without_name(hint: str, host: str) -> str:
+    """The hint with a place for any host's name, so that one hint serves all that share the trouble."""
+    return re.sub(rf"(?<![\w.:-]){re.escape(host)}(?![\w:-]|\.\w)", _HERE, hint.replace(_HERE, ""))
