@@ -10,7 +10,7 @@ import errno
 import os
 import signal
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +60,18 @@ class Flow:
                 await asyncio.sleep(len(data) / self._rate)
 
 
-class Running:
-    """One process group and the ends of its streams that are ours."""
+@dataclass(frozen=True, slots=True)
+class _Output:
+    reader: asyncio.StreamReader
+    transport: asyncio.ReadTransport
 
-    def __init__(self, process: asyncio.subprocess.Process, stdin: int, outputs: tuple[int, ...]) -> None:
+
+class Running:
+    """One process group, and our ends of its streams: input, and output or output and errors."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, stdin: asyncio.StreamWriter, outputs: Sequence[_Output]
+    ) -> None:
         self._process = process
         self.stdin = stdin
         self.outputs = outputs
@@ -74,6 +82,17 @@ class Running:
         if isinstance(number, signal.Signals):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell the terminal its new size, if there is one; the kernel tells the group."""
+        pipe = self.outputs[0].transport.get_extra_info("pipe")
+        if not pipe.closed and pipe.isatty():
+            termios.tcsetwinsize(pipe, (rows, columns))
+
+    def close(self) -> None:
+        self.stdin.close()
+        for output in self.outputs:
+            output.transport.close()
 
     async def wait(self) -> int:
         """Returns: the exit status, or the negative number of the signal that ended it."""
@@ -97,7 +116,7 @@ async def start(process: asyncssh.SSHServerProcess[bytes], around: Surroundings)
         raise
     finally:
         _close(*set(theirs))
-    return Running(child, stdin, outputs)
+    return Running(child, await _writer(stdin), [await _output(descriptor) for descriptor in outputs])
 
 
 async def serve(
@@ -131,7 +150,7 @@ async def serve(
         closed.cancel()
         await asyncio.gather(work, closed, return_exceptions=True)
         await running.wait()
-    await process.wait_closed()
+        running.close()
 
 
 async def _carry_out(
@@ -139,15 +158,27 @@ async def _carry_out(
 ) -> None:
     flow = Flow(fault, reset)
     sinks = (process.stdout, process.stderr)
-    sources = [await _reader(descriptor) for descriptor in running.outputs]
+    feeding = asyncio.create_task(_feed(process.stdin, running.stdin))
     try:
-        await process.redirect_stdin(running.stdin, bufsize=0)
-        await asyncio.gather(*(flow.pour(source, sink) for (source, _), sink in zip(sources, sinks, strict=False)))
+        pours = (flow.pour(output.reader, sink) for output, sink in zip(running.outputs, sinks, strict=False))
+        await asyncio.gather(*pours)
         code = await running.wait()
     finally:
-        for _, transport in sources:
-            transport.close()
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
     _report(process, code, fault.ends)
+
+
+async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
+    """Pass the client's input on; what the command does not want any more is read and dropped.
+
+    Not by asyncssh's `redirect`: it writes from inside asyncio's own callback, and loses what came last.
+    """
+    while data := await source.read(_CHUNK):
+        with suppress(ConnectionError):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
 
 
 def _report(process: asyncssh.SSHServerProcess[bytes], code: int, ends: Ends) -> None:
@@ -211,11 +242,18 @@ class _Ended(asyncio.StreamReaderProtocol):
         super().connection_lost(None if hung_up else exc)
 
 
-async def _reader(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+async def _output(descriptor: int) -> _Output:
     reader = asyncio.StreamReader(limit=_CHUNK)
     file = os.fdopen(descriptor, "rb", buffering=0)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: _Ended(reader), file)
-    return reader, transport
+    return _Output(reader, transport)
+
+
+async def _writer(descriptor: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    file = os.fdopen(descriptor, "wb", buffering=0)
+    transport, protocol = await loop.connect_write_pipe(lambda: _Ended(asyncio.StreamReader()), file)
+    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 def _close(*descriptors: int) -> None:

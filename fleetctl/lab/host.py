@@ -97,7 +97,8 @@ class Reception(asyncssh.SSHServer):
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
         limit = self._site.fault.max_sessions
-        if limit is not None and len(self._sessions) >= limit:
+        open_now = sum(not session.is_closing() for session in self._sessions)
+        if limit is not None and open_now >= limit:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "too many sessions")
         return Channel(self._site, self._sessions, self._reset, self._line)
 
@@ -159,6 +160,13 @@ class Channel(asyncssh.SSHServerProcess[bytes]):
     def signal_received(self, signal: str) -> None:
         if self._running is not None:
             self._running.signal(signal)
+
+    def break_received(self, _msec: int) -> bool:
+        return False
+
+    def terminal_size_changed(self, width: int, height: int, *_pixels: int) -> None:
+        if self._running is not None:
+            self._running.resize(width, height)
 
     def _begin(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """A task of ours, because the lab must wait for it to end, and asyncssh only cancels its own."""
