@@ -115,14 +115,22 @@ def _render_rich(
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
-    if cut_last:
-        table.columns[-1].no_wrap = True
-        table.columns[-1].overflow = "ellipsis"
+    for column in table.columns[:-1] if cut_last else ():
+        column.no_wrap = True  # so that the last one alone gives way to a narrow terminal
     styles: Mapping[str, str] = {str(word): style for word, style in _STYLES.items()}
     for row in rows:
         style = styles.get(row[style_by], _TROUBLE) if style_by is not None else ""
-        table.add_row(*(Text(cell, style if n == style_by else "") for n, cell in enumerate(row)))
+        cells = [Text(cell, style if n == style_by else "") for n, cell in enumerate(row)]
+        if cut_last:
+            cells[-1].no_wrap, cells[-1].overflow = True, "ellipsis"
+        table.add_row(*cells)
     text = StringIO()
-    console = Console(file=text, width=screen.width, force_terminal=True, no_color=not screen.colour, highlight=False)
+    console = Console(
+        file=text,
+        width=screen.width,
+        force_terminal=screen.colour,
+        color_system="standard" if screen.colour else None,
+        highlight=False,
+    )
     console.print(table)
     screen.write(text.getvalue().encode(errors="replace"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +46,13 @@ def test_hosts_share_a_group_when_and_only_when_they_said_the_same(texts: list[s
 
 
 def test_the_same_words_with_another_exit_code_are_another_group() -> None:
-    events = [begun("a", "b"), said("a", "x\n"), said("b", "x\n"), ended("a"), ended("b", Status.FAILED, 3)]
+    events: list[Event] = [
+        begun("a", "b"),
+        said("a", "x\n"),
+        said("b", "x\n"),
+        ended("a"),
+        ended("b", Status.FAILED, 3),
+    ]
     assert headings(show("fold", over(events)).text) == [("a", "1", ""), ("b", "1", "exit 3")]
 
 
@@ -60,12 +65,19 @@ def test_hosts_without_output_share_a_group_that_says_so() -> None:
 
 
 def test_stderr_is_told_apart_inside_a_group() -> None:
-    events = [begun("a"), said("a", "out\n"), said("a", "err1\nerr2", "stderr"), ended("a")]
+    events: list[Event] = [begun("a"), said("a", "out\n"), said("a", "err1\nerr2", "stderr"), ended("a")]
     assert show("fold", over(events)).text.endswith("─\nout\n! err1\n! err2\n")
 
 
 def test_what_was_said_does_not_depend_on_how_it_was_cut() -> None:
-    events = [begun("a", "b"), said("a", "hel"), said("a", "lo\n"), said("b", "hello\n"), ended("a"), ended("b")]
+    events: list[Event] = [
+        begun("a", "b"),
+        said("a", "hel"),
+        said("a", "lo\n"),
+        said("b", "hello\n"),
+        ended("a"),
+        ended("b"),
+    ]
     assert headings(show("fold", over(events)).text) == [("a,b", "2", "")]
 
 
@@ -77,11 +89,11 @@ def test_diff_shows_only_what_differs_from_the_largest() -> None:
 
 
 def test_diff_tells_differences_on_stderr_too() -> None:
-    events = [begun("a", "b"), ended("a"), said("b", "oops\n", "stderr"), ended("b")]
+    events: list[Event] = [begun("a", "b"), ended("a"), said("b", "oops\n", "stderr"), ended("b")]
     assert "+oops" in show("fold", over(events), Layout(diff=True)).text
 
 
-def test_output_beyond_the_cap_is_counted_and_still_told_apart(tmp_path: Path) -> None:
+def test_output_beyond_the_cap_is_counted_and_still_told_apart() -> None:
     events: list[Event] = [begun("a", "b")]
     for host, last in (("a", b"1"), ("b", b"2")):
         events += [said(host, b"x" * CAP), said(host, b"\n" + last), ended(host)]

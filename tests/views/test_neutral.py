@@ -67,5 +67,10 @@ def test_nothing_active_gets_through_any_view(view: str, run: list[Event]) -> No
 
 
 def test_a_line_that_goes_on_in_pieces_is_neutral_too() -> None:
-    events: list[Event] = [begun("a"), said("a", b"x" * 70_000 + b"\x1b"), said("a", b"[2J\xe2\x80"), said("a", b"\xae")]
+    events: list[Event] = [
+        begun("a"),
+        said("a", b"x" * 70_000 + b"\x1b"),
+        said("a", b"[2J\xe2\x80"),
+        said("a", b"\xae"),
+    ]
     assert left_over(show("stream", over([*events, ended("a")]), terminal=True).text) == ""

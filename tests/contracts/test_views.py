@@ -1,0 +1,136 @@
+"""What every view owes: no run breaks it, memory stays bounded, and an output that is gone is told once."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleetctl.events import Event, HostStarted, Output
+from fleetctl.views import VIEW_NAMES, Footer, Layout, Screen, Verdict, View, open_view
+from tests.support.showing import Paper, begun, ended, over, runs, said, show
+
+_PIECE = b"x" * 1023 + b"\n"
+_MOST_BYTES = 48 * 1024 * 1024
+
+layouts = st.builds(Layout, prefix=st.booleans(), diff=st.booleans(), raw=st.booleans())
+
+
+class _Gone(io.BytesIO):
+    """The reading end of a pipe was closed after some bytes."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._left = after
+
+    def write(self, data: object) -> int:
+        self._left -= 1
+        if self._left < 0:
+            raise BrokenPipeError(32, "Broken pipe")
+        return 0
+
+
+class _Nowhere(io.BytesIO):
+    def write(self, data: object) -> int:
+        return 0
+
+
+def consumers(name: str, screen: Screen) -> list[View]:
+    return [open_view(name, screen, Layout()), Footer(screen), Verdict(screen, quiet=False)]
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+@given(run=runs(), layout=layouts, terminal=st.booleans(), colour=st.booleans(), length=st.integers(0, 60))
+def test_no_run_breaks_it_wherever_it_ends(
+    name: str, run: list[Event], layout: Layout, terminal: bool, colour: bool, length: int
+) -> None:
+    show(name, run[:length], layout, terminal=terminal, colour=colour, width=20)
+    show(name, run, layout, terminal=terminal, colour=colour)
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+@given(run=runs())
+def test_results_never_go_to_stderr_but_for_lines_of_stderr(name: str, run: list[Event]) -> None:
+    shown = show(name, run)
+    if name not in {"stream", "both"}:
+        assert shown.err == b""
+
+
+def flood(hosts: int) -> Iterator[Event]:
+    """64 MiB in all, different for each host, in lines of 1 KiB."""
+    names = [f"h{n}" for n in range(hosts)]
+    yield begun(*names)
+    for name in names:
+        yield HostStarted(host=name)
+        yield said(name, f"I am {name}\n")
+    for _ in range(64 * 1024 // hosts):
+        for name in names:
+            yield Output(host=name, stream="stdout", data=_PIECE)
+    finished = [ended(name) for name in names]
+    yield from over(finished)
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("hosts", [1, 16])
+def test_memory_is_bounded_while_64_mib_go_through(name: str, hosts: int) -> None:
+    screen = Screen(_Nowhere(), _Nowhere())
+    view = open_view(name, screen, Layout())
+    tracemalloc.start()
+    try:
+        for event in flood(hosts):
+            view.show(event)
+        view.close()
+        assert tracemalloc.get_traced_memory()[1] < _MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_an_output_that_is_gone_is_told_by_show_and_not_by_close(name: str, after: int) -> None:
+    view = open_view(name, Screen(_Gone(after), _Nowhere()), Layout())
+    run = over([begun("a", "b"), said("a", "x\n"), said("b", "y\n"), ended("a"), ended("b")])
+    failures = 0
+    for event in run:
+        try:
+            view.show(event)
+        except BrokenPipeError:
+            failures += 1
+            break
+    view.close()
+    assert failures == 1 or after
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+def test_a_terminal_that_is_gone_does_not_make_close_fail(name: str) -> None:
+    gone = _Gone(0)
+    screen = Screen(gone, gone, out_is_terminal=True, err_is_terminal=True)
+    for view in consumers(name, screen):
+        with suppress(BrokenPipeError):
+            for event in over([begun("a"), said("a", "x\n"), ended("a")]):
+                view.show(event)
+        view.close()
+
+
+@pytest.mark.parametrize("name", VIEW_NAMES)
+@given(run=runs())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_footer_and_a_verdict_go_along_with_it(name: str, run: list[Event]) -> None:
+    paper = Paper()
+    views = consumers(name, paper.screen(terminal=True))
+    for event in run:
+        for view in views:
+            view.show(event)
+    for view in views:
+        view.close()
+    assert paper.shown().out.endswith(b"\n")
+
+
+def test_an_unknown_name_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        open_view("html", Paper().screen(), Layout())

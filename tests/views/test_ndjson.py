@@ -1,0 +1,77 @@
+"""One event a line, as the published schema says, with every byte of the output in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetctl.events import ErrorFacts, Event, HostFinished, Status
+from fleetctl.views.ndjson import event_schema
+from tests.support.showing import begun, ended, output_bytes, over, runs, said, show
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "events.schema.json"
+
+
+def lines(events: list[Event]) -> list[Any]:
+    return [json.loads(line) for line in show("ndjson", events).out.splitlines()]
+
+
+def data(line: dict[str, Any]) -> bytes:
+    return line["data"].encode() if "data" in line else base64.b64decode(line["data_base64"])
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    assert json.loads(SCHEMA.read_text()) == event_schema()
+
+
+@given(runs())
+def test_every_line_is_as_the_schema_says(run: list[Event]) -> None:
+    schema = jsonschema.Draft202012Validator(event_schema())
+    for line in lines(run):
+        schema.validate(line)
+
+
+def test_the_schema_refuses_an_output_with_neither_text_nor_base64() -> None:
+    (_, line, *_) = lines(over([begun("a"), said("a", "x\n"), ended("a")]))
+    schema = jsonschema.Draft202012Validator(event_schema())
+    schema.validate(line)
+    assert not schema.is_valid({key: value for key, value in line.items() if key != "data"})
+    assert not schema.is_valid(line | {"data_base64": "eA=="})
+
+
+@given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), output_bytes | st.binary(max_size=6)), max_size=8))
+def test_no_byte_is_lost_and_streams_stay_apart(pieces: list[tuple[Any, bytes]]) -> None:
+    told = lines(over([begun("a"), *(said("a", piece, stream) for stream, piece in pieces), ended("a")]))
+    for stream in ("stdout", "stderr"):
+        got = b"".join(data(line) for line in told if line["type"] == "output" and line["stream"] == stream)
+        assert got == b"".join(piece for name, piece in pieces if name == stream)
+
+
+@given(st.text(), st.lists(st.integers(0, 100), max_size=5))
+def test_text_stays_text_wherever_it_is_cut(text: str, places: list[int]) -> None:
+    raw = text.encode()
+    edges = sorted({0, len(raw), *(place % (len(raw) + 1) for place in places)})
+    pieces = [raw[start:end] for start, end in pairwise(edges)]
+    told = lines(over([begun("a"), *(said("a", piece) for piece in pieces), ended("a")]))
+    assert "".join(line["data"] for line in told if line["type"] == "output") == text
+
+
+def test_bytes_that_are_not_text_come_as_base64() -> None:
+    (_, line, *_) = lines(over([begun("a"), said("a", b"\xff\x00"), ended("a")]))
+    assert line == {"type": "output", "at": 0.0, "seq": 0, "host": "a", "stream": "stdout", "data_base64": "/wA="}
+
+
+def test_a_host_that_ended_has_the_same_keys_always() -> None:
+    good, bad = (
+        next(line for line in lines(over([begun("a"), event])) if line["type"] == "host_finished")["outcome"]
+        for event in (ended("a"), ended("a", Status.ERROR, error=ErrorFacts("x", "y")))
+    )
+    assert isinstance(ended("a"), HostFinished)
+    assert good.keys() == bad.keys()

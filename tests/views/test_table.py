@@ -1,0 +1,88 @@
+"""One row per host, in the order of the inventory; and the plain tables of other commands."""
+
+from __future__ import annotations
+
+from fleetctl.events import Event, Status
+from fleetctl.views import render_table
+from tests.support.showing import Paper, begun, ended, over, refused, said, show
+
+
+def last_line(*pieces: tuple[str, str]) -> str:
+    events: list[Event] = [begun("a")]
+    events += [said("a", data, "stdout" if stream == "out" else "stderr") for stream, data in pieces]
+    return show("table", over([*events, ended("a")])).text.splitlines()[1].partition("1.25")[2].strip()
+
+
+def test_rows_are_in_the_order_of_the_run_and_columns_align() -> None:
+    events: list[Event] = [
+        begun("web01", "db"),
+        refused("db"),
+        said("web01", "x\ny\n"),
+        ended("web01", Status.FAILED, 3),
+    ]
+    assert show("table", over(events)).text.splitlines() == [
+        "host   status       exit  seconds  last line",
+        "web01  failed       3     1.25     y",
+        "db     unreachable        1.25     connection refused",
+    ]
+
+
+def test_the_last_line_is_that_of_stdout() -> None:
+    assert last_line(("out", "one\ntwo\n"), ("err", "warning\n")) == "two"
+
+
+def test_the_last_line_is_that_of_stderr_where_stdout_is_silent() -> None:
+    assert last_line(("err", "warning\n")) == "warning"
+
+
+def test_blank_lines_do_not_count() -> None:
+    assert last_line(("out", "one\n\n  \n")) == "one"
+
+
+def test_a_line_that_came_in_pieces_is_whole() -> None:
+    assert last_line(("out", "first\nhel"), ("out", "lo "), ("out", "you")) == "hello you"
+    assert last_line(("out", "hel"), ("out", "lo\n")) == "hello"
+
+
+def test_of_an_endless_line_the_beginning_is_shown() -> None:
+    assert last_line(("out", "begin" + "x" * 100_000), ("out", "y" * 1000)).startswith("beginxxx")
+
+
+def test_piped_rows_are_never_cut() -> None:
+    assert last_line(("out", "w" * 300)) == "w" * 300
+
+
+def test_on_a_terminal_a_row_takes_one_line() -> None:
+    events = over([begun("a"), said("a", "w" * 300), ended("a")])
+    lines = show("table", events, terminal=True, width=60).text.splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    (row,) = (line.split() for line in lines if "w" in line)
+    assert row[:4] == ["a", "ok", "0", "1.25"]
+    assert set(row[4]) == {"w", "…"}
+
+
+def test_in_other_tables_a_narrow_terminal_loses_nothing() -> None:
+    fingerprint = "SHA256:" + "0123456789" * 4 + "abc"
+    paper = Paper()
+    render_table(
+        paper.screen(terminal=True, width=50),
+        ("host", "address", "type", "fingerprint", "state"),
+        [("web01.example.com", "192.168.100.100:2222", "ssh-ed25519", fingerprint, "new")],
+    )
+    lines = paper.shown().text.splitlines()
+    assert all(len(line) <= 50 for line in lines)
+    rows = lines[next(n for n, line in enumerate(lines) if "web01" in line) :]
+    edge, end = rows[0].index("SHA256"), rows[0].index("new")
+    assert "".join(row[edge:end].strip() for row in rows) == fingerprint
+
+
+def test_without_colour_a_terminal_gets_no_escapes_and_with_colour_it_does() -> None:
+    events = over([begun("a"), refused("a")])
+    assert "\x1b" not in show("table", events, terminal=True).text
+    assert "\x1b[" in show("table", events, terminal=True, colour=True).text
+
+
+def test_cells_from_a_server_are_made_harmless() -> None:
+    paper = Paper()
+    render_table(paper.screen(), ("a",), [("x\x1b[2Jy\n",)])
+    assert paper.shown().text == "a\nxy^J\n"
