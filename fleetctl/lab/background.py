@@ -113,10 +113,15 @@ def _answer(pipe: int, layout: Layout) -> LabState:
 
 
 def _end(pid: int, layout: Layout) -> None:
-    """Nobody else can have the number while the lock is held."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
-        if state.released(layout, _END_SECONDS):
-            return
+    """No other process can have the number while the lab's lock is held."""
+    try:
+        state_file = layout.state.open("rb")
+    except FileNotFoundError:
+        return  # it ended by itself just now
+    with state_file:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if state.ended(state_file.fileno(), _END_SECONDS):
+                return
     raise FleetError(f"the lab's process {pid} does not end", hint=f"see {layout.log}")

@@ -69,10 +69,10 @@ def is_held(layout: Layout) -> bool:
     return lock is None
 
 
-def released(layout: Layout, seconds: float) -> bool:
-    """Wait until no lab is up there any more; False when it still is after so many seconds."""
+def ended(state_file: int, seconds: float) -> bool:
+    """Wait for the process that wrote a state file, open as `state_file`; False when it still lives after that."""
     deadline = time.monotonic() + seconds
-    while is_held(layout):
+    while not _locked(state_file):
         if time.monotonic() > deadline:
             return False
         time.sleep(_STEP_SECONDS)
@@ -80,27 +80,36 @@ def released(layout: Layout, seconds: float) -> bool:
 
 
 def read(layout: Layout) -> LabState | None:
-    """What is up, or None: a file that a killed process left behind does not count."""
+    """What is up, or None: neither a lab that still starts nor the file of a killed one counts."""
     if not is_held(layout):
         return None
     try:
         return msgspec.json.decode(layout.state.read_bytes(), type=LabState)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
 
 
 def write(layout: Layout, state: LabState) -> None:
+    """Write the state file, and lock it until this process has ended: `ended` waits for that.
+
+    The lab's own lock is free a moment earlier, when its files are removed.
+    """
     write_private(layout.state, msgspec.json.encode(state))
+    fcntl.flock(os.open(layout.state, os.O_RDONLY), fcntl.LOCK_EX)
 
 
 def _try(path: Path) -> int | None:
     """The lock's descriptor, or None when another has it, or it was removed meanwhile."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock), path.stat()):
-            return lock
-    except (BlockingIOError, FileNotFoundError):
-        pass
+    if _locked(lock) and path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+        return lock
     os.close(lock)
     return None
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

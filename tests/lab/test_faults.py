@@ -13,7 +13,7 @@ import pytest
 
 from fleetctl.errors import UsageError
 from fleetctl.lab import Fault, Lab
-from tests.support.lab_client import connect, run, talk, with_password
+from tests.support.lab_client import run, talk, with_password
 
 Faulty = Callable[[Fault], Lab]
 
@@ -121,17 +121,17 @@ def test_a_request_to_run_a_command_stays_without_answer(faulty: Faulty) -> None
 
 @pytest.mark.parametrize("latency", [0.0, 0.01])
 def test_the_connection_is_reset_in_mid_output(place: Path, latency: float) -> None:
-    async def all_output(lab: Lab) -> bytes:
-        received = b""
-        async with connect(lab, "lab01") as connection:
-            process = await connection.create_process("head -c 100000 /dev/zero", encoding=None)
-            with pytest.raises(ConnectionResetError):
-                while data := await process.stdout.read(1000):
-                    received += data
-        return received
+    received = []
 
-    with Lab(place, 1, latency=latency, faults={"lab01": Fault(reset_after=5000)}) as lab:
-        assert len(asyncio.run(all_output(lab))) <= 5000
+    async def part(connection: asyncssh.SSHClientConnection) -> None:
+        process = await connection.create_process("head -c 100000 /dev/zero", encoding=None)
+        while data := await process.stdout.read(1000):
+            received.append(data)
+
+    faults = {"lab01": Fault(reset_after=5000)}
+    with Lab(place, 1, latency=latency, faults=faults) as lab, pytest.raises(ConnectionResetError):
+        talk(lab, "lab01", part)
+    assert len(b"".join(received)) <= 5000
 
 
 def test_less_output_than_that_passes(faulty: Faulty) -> None:
