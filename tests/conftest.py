@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.account import Account, local_account
 from tests.support.fleetctl import Fleetctl
@@ -21,6 +22,9 @@ from tests.support.sshd import Sshd, SshdStarter, why_no_sshd
 
 _ACCOUNT = pytest.StashKey[Account]()
 _LOG_LINES = 60
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing on a loaded machine
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

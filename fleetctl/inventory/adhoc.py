@@ -9,7 +9,11 @@ from fleetctl.errors import UsageError
 from fleetctl.nodes import NAME
 
 _SPEC = re.compile(
-    r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\[\]@\s]+?))(?::(?P<port>\d{1,5}))?"
+    r"""(?:(?P<user>[^@\s]+)@)?
+        (?: (?P<bare_v6>[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)
+          | (?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]@:\s]+)) (?::(?P<port>\d{1,5}))?
+        )""",
+    re.VERBOSE,
 )
 
 
@@ -23,23 +27,16 @@ class AdhocHost:
 
     @property
     def name(self) -> str:
-        """What the host is called in the run: its address, and the port where one was given."""
+        """What the host is called in the run: its address."""
         return self.address
 
 
 def parse_adhoc(spec: str) -> AdhocHost:
     """Read `[user@]host[:port]`. Raises: UsageError."""
-    if spec.count(":") > 1 and "[" not in spec:
-        user, _, address = spec.rpartition("@")
-        match = None
-        host = AdhocHost(address, user or None)
-    else:
-        match = _SPEC.fullmatch(spec)
-        host = AdhocHost("")
-        if match is not None:
-            port = int(match["port"]) if match["port"] else None
-            host = AdhocHost(match["v6"] or match["host"], match["user"], port)
-    sensible = NAME.fullmatch(host.address) and not (host.user or "").startswith("-")
-    if not sensible or not 1 <= (host.port or 22) <= 65535:
-        raise UsageError(f"{spec!r} is no host", hint="write host, user@host, host:port or user@[::1]:port")
-    return host
+    match = _SPEC.fullmatch(spec)
+    if match is not None:
+        address = match["bare_v6"] or match["v6"] or match["host"]
+        user, port = match["user"], int(match["port"]) if match["port"] else None
+        if NAME.fullmatch(address) and not (user or "").startswith("-") and (port is None or 1 <= port <= 65535):
+            return AdhocHost(address, user, port)
+    raise UsageError(f"{spec!r} is no host", hint="write host, user@host, host:port or user@[::1]:port")

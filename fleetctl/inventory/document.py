@@ -1,8 +1,12 @@
-"""A YAML file as plain values with the line of each, read safely: no tags, no duplicate keys, no alias bombs."""
+"""A YAML file as plain values with the line of each, read safely: no tags, no duplicate keys, no alias bombs.
+
+Values are built from the parser's events. yaml's own composer in C recurses without bound, and 100,000
+brackets in a file crash the process.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +18,72 @@ _MAX_BYTES = 64 * 1024 * 1024
 _MAX_VALUES = 2_000_000
 _MAX_DEPTH = 30
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SPELLINGS: tuple[tuple[str, bool | None], ...] = (("null", None), ("true yes on", True), ("false no off", False))
+_CONSTANTS: dict[str, bool | None] = {"": None, "~": None}
+_CONSTANTS |= {
+    spelling: value
+    for words, value in _SPELLINGS
+    for word in words.split()
+    for spelling in (word, word.title(), word.upper())
+}
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+_FRACTION = re.compile(r"-?\d{1,18}\.\d{1,18}")
+_WORD_TAGS = {"!", "tag:yaml.org,2002:str"}
 
 Place = tuple[str, ...]
 """The keys that lead to a value; items of a list count as [0], [1] …"""
 
 
+class Section(dict[str, Any]):
+    """A mapping of the file; `lines` has the 1-based line of each key."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
+
+
+class Items(list[Any]):
+    """A list of the file; `lines` has the 1-based line of each item."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[int] = []
+
+
+def bare(value: Any) -> Any:
+    """The value in ordinary dicts and lists."""
+    if isinstance(value, dict):
+        return {key: bare(one) for key, one in value.items()}
+    return [bare(one) for one in value] if isinstance(value, list) else value
+
+
 class Document:
-    """The content of one file: `value`, where everything stands, and what was wrong with it."""
+    """The content of one file: `value`, None when it is empty or cannot be read, and what was wrong with it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.value: Any = None
         self.problems: list[Problem] = []
-        self._lines: dict[Place, int] = {}
         self._count = 0
-        self._convert = yaml.constructor.SafeConstructor()
+        self._anchors: dict[str, tuple[Any, int]] = {}
         self._read()
 
     def line(self, place: Place) -> int:
         """The 1-based line of a value, or of the nearest thing around it."""
-        while place and place not in self._lines:
-            place = place[:-1]
-        return self._lines.get(place, 1)
+        line, around = 1, self.value
+        for key in place:
+            if isinstance(around, Section) and key in around:
+                line, around = around.lines[key], around[key]
+            elif isinstance(around, Items) and key.startswith("["):
+                line, around = around.lines[int(key[1:-1])], around[int(key[1:-1])]
+        return line
 
-    def complain(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(self.path, self.line(place), ".".join(place), message))
+    def complain(self, place: Place, message: str, line: int = 0) -> None:
+        self.problems.append(Problem(self.path, line or self.line(place), ".".join(place), message))
 
     def _read(self) -> None:
         try:
@@ -51,77 +96,142 @@ class Document:
             self.problems.append(Problem(self.path, 0, "", "is larger than 64 MiB"))
             return
         try:
-            loader = _LOADER(data)
-            try:
-                node = loader.get_single_node()
-            finally:
-                loader.dispose()
-            self.value = None if node is None else self._value(node, ())
+            self._parse(data)
         except yaml.YAMLError as error:
             self.problems.append(_syntax(self.path, error))
         except _TooMuchError as error:
-            self.problems.append(Problem(self.path, 0, "", str(error)))
+            self.problems.append(Problem(self.path, error.line, "", error.message))
 
-    def _value(self, node: yaml.Node, place: Place) -> Any:
-        self._count += 1
-        if self._count > _MAX_VALUES or len(place) > _MAX_DEPTH:
-            raise _TooMuchError("holds more than it can mean: aliases that multiply, or nesting without end")
-        self._lines[place] = node.start_mark.line + 1
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, place)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*place, f"[{number}]")) for number, item in enumerate(node.value)]
-        return self._scalar(node, place)
+    def _parse(self, data: bytes) -> None:
+        loader = _LOADER(data)
+        try:
+            self._next = loader.get_event
+            self._next()
+            if loader.check_event(yaml.StreamEndEvent):
+                return
+            self._next()
+            self.value = self._value(self._next(), ())
+            self._next()
+            if not loader.check_event(yaml.StreamEndEvent):
+                self.complain((), "has a second document, after `---`", _line(self._next()))
+        finally:
+            loader.dispose()
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = self._key(key_node, place)
+    def _value(self, event: Any, place: Place) -> Any:
+        before = self._count
+        self._counted(1, event, place)
+        match event:
+            case yaml.ScalarEvent():
+                value = self._scalar(event, place)
+            case yaml.AliasEvent():
+                return self._alias(event, place)
+            case yaml.MappingStartEvent():
+                self._refuse_tag(event, place)
+                value = self._section(place)
+            case _:
+                self._refuse_tag(event, place)
+                value = self._items(place)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, self._count - before)
+        return value
+
+    def _section(self, place: Place) -> Section:
+        section = Section()
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            line = _line(event)
+            key = self._key(event, place)
+            inner = place if key is None else (*place, key)
+            value = self._value(self._next(), inner)
             if key is None:
                 continue
-            inner = (*place, key)
-            if key in mapping:
-                first = self._lines[inner]
-                self.problems.append(
-                    Problem(
-                        self.path, key_node.start_mark.line + 1, ".".join(inner), f"given twice, first on line {first}"
-                    )
-                )
+            if key in section:
+                self.complain(inner, f"given twice, first on line {section.lines[key]}", line)
                 continue
-            mapping[key] = self._value(value_node, inner)
-            self._lines[inner] = key_node.start_mark.line + 1
-        return mapping
+            section[key] = value
+            section.lines[key] = line
+        return section
 
-    def _key(self, node: yaml.Node, place: Place) -> str | None:
-        line = node.start_mark.line + 1
-        if not isinstance(node, yaml.ScalarNode):
-            self.problems.append(Problem(self.path, line, ".".join(place), "a key must be a word"))
-            return None
-        if node.tag.endswith((":bool", ":null")):
-            said = f"YAML reads {node.value!r} as no word: put it in quotes"
-            self.problems.append(Problem(self.path, line, ".".join(place), said))
-            return None
-        if node.tag.endswith(":merge"):
-            self.problems.append(Problem(self.path, line, ".".join(place), "`<<` is not supported: use a group"))
-            return None
-        return str(node.value)
+    def _items(self, place: Place) -> Items:
+        items = Items()
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            line = _line(event)
+            items.append(self._value(event, (*place, f"[{len(items)}]")))
+            items.lines.append(line)
+        return items
 
-    def _scalar(self, node: yaml.Node, place: Place) -> Any:
-        kind = node.tag.rpartition(":")[2]
-        if kind in {"str", "timestamp"}:
-            return node.value
-        convert: Callable[[yaml.Node], Any] | None = getattr(self._convert, f"construct_yaml_{kind}", None)
-        if kind not in {"int", "float", "bool", "null"} or convert is None:
-            self.complain(place, f"the tag {node.tag} is not allowed")
+    def _key(self, event: Any, place: Place) -> str | None:
+        if not isinstance(event, yaml.ScalarEvent):
+            key = self._value(event, place)
+            if not isinstance(key, str):
+                self.complain(place, "a key must be a word", _line(event))
+                return None
+            return key
+        text = str(event.value)
+        if event.implicit[0] and text in _CONSTANTS:
+            self.complain((*place, text), f"YAML reads it as {told(_CONSTANTS[text])}: put it in quotes", _line(event))
             return None
-        try:
-            return convert(node)
-        except ValueError:
-            return node.value
+        if event.implicit[0] and text == "<<":
+            self.complain((*place, text), "merging is not supported: use a group", _line(event))
+            return None
+        return text
+
+    def _scalar(self, event: Any, place: Place) -> Any:
+        text = event.value
+        if not event.implicit[0]:
+            self._refuse_tag(event, place)
+            return text
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        return float(text) if _FRACTION.fullmatch(text) else text
+
+    def _alias(self, event: Any, place: Place) -> Any:
+        if event.anchor not in self._anchors:
+            self.complain(place, f"there is no &{event.anchor} before this", _line(event))
+            return None
+        value, size = self._anchors[event.anchor]
+        self._counted(size, event, place)
+        return value
+
+    def _refuse_tag(self, event: Any, place: Place) -> None:
+        if event.tag is not None and event.tag not in _WORD_TAGS:
+            self.complain(place, f"the tag {event.tag} is not allowed", _line(event))
+
+    def _counted(self, values: int, event: Any, place: Place) -> None:
+        self._count += values
+        if self._count > _MAX_VALUES:
+            raise _TooMuchError(f"stands for more than {_MAX_VALUES:,} values: do aliases multiply?", _line(event))
+        if len(place) > _MAX_DEPTH:
+            raise _TooMuchError(f"is nested more than {_MAX_DEPTH} deep", _line(event))
 
 
 class _TooMuchError(Exception):
     """The file would grow beyond all bounds when read."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def told(value: Any) -> str:
+    """What a value is, in a word or two."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the word {value!r}"
+        case _:
+            return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def _syntax(path: Path, error: yaml.YAMLError) -> Problem:

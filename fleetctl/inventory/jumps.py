@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from fleetctl.errors import FleetError, Problem
 from fleetctl.inventory.adhoc import parse_adhoc
 from fleetctl.inventory.levels import Given, Level
+from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.inventory.precedence import Precedence
 from fleetctl.model import Hop
+
+_MAX_HOPS = 16
 
 
 class Jumps:
@@ -18,43 +20,70 @@ class Jumps:
     def __init__(self, precedence: Precedence, hosts: Mapping[str, Level]) -> None:
         self._precedence = precedence
         self._hosts = hosts
+        self._chains: dict[tuple[str, ...], tuple[Hop, ...]] = {}
 
-    def of(self, name: str) -> tuple[Hop, ...]:
-        """The hops to a host, the first to be dialled first."""
-        return tuple(hop for word in self._given(name).value for hop in self._chain(word))
+    def through(self, words: tuple[str, ...]) -> tuple[Hop, ...]:
+        """The hops that the words of a `jump` setting stand for, the first to be dialled first."""
+        if words not in self._chains:
+            self._chains[words] = tuple(hop for word in words for hop in self._hops(word))
+        return self._chains[words]
 
     def problems(self) -> list[Problem]:
-        """Jumps to hosts that are not there, and circles; each told once."""
-        found: dict[Problem, None] = {}
+        """Jumps to hosts that are not there, circles, and chains without end; each told once."""
+        search = _Search(self._precedence, self._hosts)
         for name in self._hosts:
-            given = self._given(name)
-            for word in given.value:
-                found.update(dict.fromkeys(self._judge(word, given, [name])))
-        return list(found)
+            search.length(name, ())
+        return list(search.problems)
 
-    def _given(self, name: str) -> Given:
-        return self._precedence.of(name).settings["jump"]
-
-    def _chain(self, word: str) -> tuple[Hop, ...]:
+    def _hops(self, word: str) -> tuple[Hop, ...]:
         if word in self._hosts:
             settings = self._precedence.of(word).settings
             address = settings["address"].value if "address" in settings else word
-            return (*self.of(word), Hop(word, address, settings["port"].value, settings["user"].value))
+            hop = Hop(word, address, settings["port"].value, settings["user"].value)
+            return (*self.through(settings["jump"].value), hop)
         said = parse_adhoc(word)
         return (Hop(said.name, said.address, said.port or 22, said.user or ""),)
 
-    def _judge(self, word: str, given: Given, path: list[str]) -> list[Problem]:
+
+class _Search:
+    """Walks all jumps once and collects what is wrong with them."""
+
+    def __init__(self, precedence: Precedence, hosts: Mapping[str, Level]) -> None:
+        self.problems: dict[Problem, None] = {}
+        self._precedence = precedence
+        self._hosts = hosts
+        self._lengths: dict[str, int] = {}
+
+    def length(self, name: str, path: tuple[str, ...]) -> int:
+        """How many hops lead to a host."""
+        if name not in self._lengths:
+            given = self._precedence.setting(name, "jump")
+            length = sum(self._hop(word, given, (*path, name)) for word in given.value)
+            if length > _MAX_HOPS:
+                self._complain(given, f"makes {length} hops to {name}, and {_MAX_HOPS} are the most")
+            self._lengths[name] = min(length, _MAX_HOPS)
+        return self._lengths[name]
+
+    def _hop(self, word: str, given: Given, path: tuple[str, ...]) -> int:
         if word in path:
-            return [given.problem(f"jumps go in a circle: {' → '.join([*path, word])}")]
-        if word in self._hosts:
-            inner = self._given(word)
-            return [p for further in inner.value for p in self._judge(further, inner, [*path, word])]
+            circle = " → ".join([*path[path.index(word) :], word])
+            self._complain(given, f"jumps go in a circle: {circle}; give {path[-1]} `jump: []` to end it")
+        elif len(path) > _MAX_HOPS:
+            self._complain(given, f"makes more than {_MAX_HOPS} hops to {path[0]}")
+        elif word in self._hosts:
+            return 1 + self.length(word, path)
+        else:
+            self._judge(word, given)
+        return 1
+
+    def _judge(self, word: str, given: Given) -> None:
         if not any(char in word for char in ".@:"):
-            near = difflib.get_close_matches(word, list(self._hosts), 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            return [given.problem(f"no such host: {word}{meant}")]
+            self._complain(given, f"no such host: {word}{did_you_mean(word, self._hosts)}")
+            return
         try:
             parse_adhoc(word)
         except FleetError as error:
-            return [given.problem(error.message)]
-        return []
+            self._complain(given, f"{error.message}: {error.hint}")
+
+    def _complain(self, given: Given, message: str) -> None:
+        self.problems[given.problem(message)] = None

@@ -24,68 +24,101 @@ class Secrets:
 
     Args:
         ask: asks a person; None where nobody can be asked.
+        hidden: names of variables that hold secrets, which no command gets to see.
     """
 
-    def __init__(self, ask: Ask | None) -> None:
+    def __init__(self, ask: Ask | None, hidden: frozenset[str] = frozenset()) -> None:
         self._ask = ask
-        self._known: dict[tuple[str, str], Secret] = {}
+        self._hidden = hidden
+        self._known: dict[tuple[SecretRef, Path], Secret] = {}
 
     def resolve(self, given: Given, used_by: str) -> Secret:
         """The secret itself. Raises: SecretError, naming the host and the reference, never the secret."""
-        if isinstance(given.value, Secret):
-            return given.value
-        if isinstance(given.value, str):
-            return Secret(given.value)
+        reference = given.value
+        if isinstance(reference, Secret):
+            return reference
+        if isinstance(reference, str):
+            return Secret(reference)
         file = given.file or Path()
-        key = (str(given.value), str(file.parent))
+        key = (reference, file if reference.file or reference.command else Path())
         if key not in self._known:
             try:
-                self._known[key] = self._fetch(given.value, file)
+                self._known[key] = self._fetch(reference, file)
             except SecretError as error:
-                raise SecretError(f"{used_by}: {given.value}: {error.message}", hint=error.hint) from error
+                raise SecretError(f"{used_by}: {reference}: {error.message}", hint=error.hint) from error
         return self._known[key]
 
     def _fetch(self, reference: SecretRef, file: Path) -> Secret:
         match reference.given():
             case "env", name:
-                if name not in os.environ:
-                    raise SecretError(f"the variable {name} is not set", hint=f"export {name}=… before the run")
-                return Secret(os.environ[name])
+                return _from_variable(name)
             case "file", path:
-                return _from_file(file.parent / Path(path).expanduser())
+                return _from_file(path, file.parent)
             case "command", words:
-                return _from_command(words, file)
+                return self._from_command(words, file)
             case _, text:
                 if self._ask is None:
                     raise SecretError("nobody can be asked", hint="use env, file or command instead of prompt")
                 return self._ask(f"{text}: ")
 
+    def _from_command(self, words: tuple[str, ...], file: Path) -> Secret:
+        if others_may(file, stat.S_IWGRP | stat.S_IWOTH):
+            raise SecretError(f"{file} can be written by others, so its command is not run", hint=f"chmod go-w {file}")
+        environment = {name: value for name, value in os.environ.items() if name not in self._hidden}
+        return Secret(_text(_output(words, environment, file.parent)))
 
-def _from_file(path: Path) -> Secret:
+
+def _from_variable(name: str) -> Secret:
+    if name not in os.environ:
+        raise SecretError(f"the variable {name} is not set", hint=f"export {name}=… before the run")
+    return Secret(_filled(os.environ[name]))
+
+
+def _from_file(path: str, directory: Path) -> Secret:
     try:
-        return Secret(path.read_text().rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        return Secret(_text((directory / Path(path).expanduser()).read_bytes()))
+    except (OSError, RuntimeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
         raise SecretError(f"cannot read {path}: {reason}", hint="check the path and its permissions") from error
 
 
-def _from_command(words: list[str], file: Path) -> Secret:
-    if others_may(file, stat.S_IWGRP | stat.S_IWOTH):
-        raise SecretError(f"{file} can be written by others, so its command is not run", hint=f"chmod go-w {file}")
-    if not words:
-        raise SecretError("the command is empty", hint="write it as a list: [pass, show, fleet/db]")
+def _output(words: tuple[str, ...], environment: dict[str, str], directory: Path) -> bytes:
+    """What a command writes to stdout. Raises: SecretError.
+
+    The pipes are closed after the time-out without waiting for their end: a grandchild may hold them.
+    """
     try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=False, cwd=file.parent
-        )
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment, cwd=directory,
+        ) as child:  # fmt: skip
+            try:
+                stdout, stderr = child.communicate(timeout=_COMMAND_SECONDS)
+            finally:
+                child.kill()
     except subprocess.TimeoutExpired:
         raise SecretError(f"no answer within {_COMMAND_SECONDS:g} s", hint="run it yourself to see why") from None
     except OSError as error:
         raise SecretError(f"cannot run {words[0]}: {error.strerror}", hint="check that it is installed") from error
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()[-_SHOWN_STDERR:]
-        raise SecretError(f"exit code {done.returncode}: {said}", hint="run it yourself to see why")
-    return Secret(done.stdout.decode(errors="replace").rstrip("\r\n"))
+    if child.returncode != 0:
+        said = stderr.decode(errors="replace").strip()[-_SHOWN_STDERR:]
+        raise SecretError(f"exit code {child.returncode}: {said}", hint="run it yourself to see why")
+    return stdout
+
+
+def _text(data: bytes) -> str:
+    """Raises: SecretError, which must not hold any of the data, as UnicodeDecodeError does."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise SecretError("is not text", hint="a secret is text in UTF-8") from None
+    return _filled(text.rstrip("\r\n"))
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise SecretError("is empty", hint="a secret has at least one character")
+    return text
 
 
 def others_may(path: Path, mode: int) -> bool:

@@ -17,25 +17,26 @@ class SecretRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     env: str | None = None
     file: str | None = None
-    command: list[str] | None = None
+    command: tuple[str, ...] | None = None
     prompt: str | None = None
 
     def __str__(self) -> str:
         kind, value = self.given()
-        return f"{{{kind}: {value}}}"
+        return f"{{{kind}: {value if isinstance(value, str) else '[' + ', '.join(value) + ']'}}}"
 
     def given(self) -> tuple[str, Any]:
-        """The provider and its argument. Raises: ValueError unless exactly one is given."""
+        """The provider and its argument. Raises: ValueError unless exactly one is given, and not empty."""
         given = [(name, value) for name, value in msgspec.structs.asdict(self).items() if value is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of env, file, command, prompt")
+        if not given[0][1]:
+            raise ValueError(f"{given[0][0]} is empty")
         return given[0]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Settings of a host; a group and `defaults` may have all of them but `address`."""
+    """What `defaults`, a group and a host may set."""
 
-    address: str | None = None
     port: Port | None = None
     user: str | None = None
     keys: Words | None = None
@@ -46,12 +47,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     known_hosts: Words | None = None
     host_key_policy: HostKeyPolicy | None = None
     connect_timeout: str | float | None = None
-    env: dict[str, str | int | float] | None = None
+    env: dict[str, str | int] | None = None
     vars: dict[str, Any] | None = None
     tags: Words | None = None
 
 
-Hosts = str | list[str] | dict[str, Settings | None]
+class HostSettings(Settings, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Settings of one host, or of each host of a range."""
+
+    address: str | None = None
+
+
+Hosts = str | list[str] | dict[str, HostSettings | None]
 
 
 class Group(Settings, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -77,4 +84,7 @@ def schema() -> dict[str, Any]:
     made["title"] = "fleetctl inventory"
     reference = made["$defs"]["SecretRef"]
     reference["minProperties"] = reference["maxProperties"] = 1
+    for provider in reference["properties"].values():
+        provider["anyOf"] = [kind for kind in provider["anyOf"] if kind != {"type": "null"}]
+        del provider["default"]
     return made

@@ -1,0 +1,41 @@
+"""Which secrets an inventory gives, and which of them others on this machine can read."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from fleetctl.inventory.levels import Given, Levels
+from fleetctl.inventory.secrets import others_may
+from fleetctl.inventory.types import SecretRef
+
+SECRETS = ("key_passphrase", "password")
+
+
+def plain_secrets(levels: Levels) -> tuple[str, ...]:
+    """A warning for each file that holds plain secrets and that others can read."""
+    by_file: dict[Path, dict[str, None]] = {}
+    for given in _secrets(levels):
+        if isinstance(given.value, str) and given.file is not None:
+            by_file.setdefault(given.file, {})[given.source] = None
+    exposed = (file for file in by_file if others_may(file, stat.S_IRGRP | stat.S_IROTH))
+    return tuple(_warning(file, list(by_file[file])) for file in exposed)
+
+
+def hidden_variables(levels: Levels) -> frozenset[str]:
+    """The names of the variables that hold secrets."""
+    references = (given.value for given in _secrets(levels) if isinstance(given.value, SecretRef))
+    return frozenset(reference.env for reference in references if reference.env)
+
+
+def _secrets(levels: Levels) -> Iterator[Given]:
+    for level in (levels.defaults, *levels.groups.values(), *levels.hosts.values()):
+        for key in SECRETS:
+            if key in level.settings:
+                yield level.settings[key]
+
+
+def _warning(file: Path, sources: list[str]) -> str:
+    more = f", and {len(sources) - 1} more" if len(sources) > 1 else ""
+    return f"{sources[0]}{more}: a plain secret in a file that others can read: chmod 600 {file}, or use {{env: NAME}}"

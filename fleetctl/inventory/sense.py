@@ -1,0 +1,93 @@
+"""What a setting means, once its type is right: paths made absolute, times in seconds, names that can be used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fleetctl.durations import seconds_in
+from fleetctl.inventory.document import bare
+from fleetctl.inventory.types import SecretRef
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IN_NO_NAME = re.compile(r"[\s,&!^@\[\]*?]")
+
+
+def settled(name: str, value: Any, directory: Path) -> Any:
+    """The value that a setting stands for.
+
+    Args:
+        directory: where relative paths begin: the directory of the inventory file.
+
+    Raises: ValueError when the value has the right type and makes no sense.
+    """
+    if name in {"keys", "known_hosts"}:
+        return tuple(_path(word, directory) for word in words(value))
+    return _SENSE[name](value)
+
+
+def target_name(name: str) -> str:
+    """The name of a group or tag. Raises: ValueError when no target expression could hold it."""
+    if not name or _IN_NO_NAME.search(name):
+        raise ValueError(f"{name!r} cannot be written in a target: leave out blanks and , & ! ^ @ [ ] * ?")
+    return name
+
+
+def group_name(name: str) -> str:
+    """The name of a group. Raises: ValueError when no target expression could hold it."""
+    if ":" in name:
+        raise ValueError(f"{name!r} cannot be a group's name: ':' ends the kind, as in @tag:prod")
+    return target_name(name)
+
+
+def words(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _path(word: str, directory: Path) -> str:
+    if not word:
+        raise ValueError("is empty")
+    try:
+        return str(directory / Path(word).expanduser())
+    except RuntimeError as error:
+        raise ValueError(f"{word!r}: there is no such user's home") from error
+
+
+def _word(value: str) -> str:
+    if not value or value.startswith("-") or any(char.isspace() for char in value):
+        raise ValueError(f"{value!r} cannot be: it is empty, holds a blank, or begins with '-'")
+    return value
+
+
+def _variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(f"{name!r} is no variable's name: use letters, digits and '_'")
+    return name
+
+
+def _reference(value: str | SecretRef) -> str | SecretRef:
+    if isinstance(value, SecretRef):
+        value.given()
+    return value
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+_SENSE: dict[str, Callable[[Any], Any]] = {
+    "address": _word,
+    "agent": _unchanged,
+    "connect_timeout": seconds_in,
+    "env": lambda value: {_variable(key): str(one) for key, one in value.items()},
+    "host_key_policy": _unchanged,
+    "jump": lambda value: tuple(words(value)),
+    "key_passphrase": _reference,
+    "password": _reference,
+    "port": _unchanged,
+    "tags": lambda value: tuple(map(target_name, words(value))),
+    "user": _word,
+    "vars": bare,
+}
