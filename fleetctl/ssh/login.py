@@ -7,7 +7,6 @@ list has succeeded in part only (auth_handler.py: `wait_for_response`), and the 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from fleetctl.errors import DeniedError, KeyUnusable
 from fleetctl.model import Login, Secret
 from fleetctl.ssh.hostkeys import fingerprint
 from fleetctl.ssh.keys import KeyRing
-from fleetctl.ssh.transport import authenticated
+from fleetctl.ssh.transport import try_login
 
 _MAX_KEYS = 5
 
@@ -91,9 +90,7 @@ def _key_proof(user: str, where: str, key: PKey) -> _Proof:
         return f"key {where} ({key.get_name()} {fingerprint(key.asbytes())})"
 
     def attempt(transport: Transport) -> list[str]:
-        done = threading.Event()
-        transport.auth_publickey(user, key, done)
-        return authenticated(transport, done)
+        return try_login(transport, lambda handler, done: handler.auth_publickey(user, key, done))
 
     return _Proof("publickey", name, attempt)
 
@@ -107,9 +104,7 @@ def _agent_proofs(user: str, most: int) -> Iterator[_Proof]:
 
 def _password_proof(user: str, password: Secret) -> _Proof:
     def attempt(transport: Transport) -> list[str]:
-        done = threading.Event()
-        transport.auth_password(user, password.reveal(), done, fallback=False)
-        return authenticated(transport, done)
+        return try_login(transport, lambda handler, done: handler.auth_password(user, password.reveal(), done))
 
     return _Proof("password", lambda: "password", attempt)
 
@@ -121,22 +116,27 @@ def _prompted_password_proof(user: str, password: Secret) -> _Proof:
         return [password.reveal()] if len(fields) == 1 and not fields[0][1] else ["" for _ in fields]
 
     def attempt(transport: Transport) -> list[str]:
-        return transport.auth_interactive(user, answer)
+        return try_login(transport, lambda handler, done: handler.auth_interactive(user, answer, done))
 
     return _Proof("keyboard-interactive", lambda: "password, asked for", attempt)
 
 
 def _needs_no_proof(transport: Transport, user: str) -> bool:
     try:
-        transport.auth_none(user)
+        _say_who(transport, user)
     except AuthenticationException:
         return False
     return transport.is_authenticated()
 
 
+def _say_who(transport: Transport, user: str) -> None:
+    """The method "none" (RFC 4252, 5.2): it is refused with the list of what the server would take."""
+    try_login(transport, lambda handler, done: handler.auth_none(user, done))
+
+
 def _allowed(transport: Transport, user: str) -> list[str]:
     try:
-        transport.auth_none(user)
+        _say_who(transport, user)
     except BadAuthenticationType as error:
         return list(error.allowed_types)
     except (paramiko.SSHException, EOFError, OSError):

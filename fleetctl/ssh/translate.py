@@ -110,7 +110,9 @@ def _banner(error: Exception, notes: ServerNotes) -> HostError:
     if "Indecipherable" in str(error):
         return _not_ssh(notes.greeting or str(error))
     if isinstance(error.__context__, TimeoutError):
-        return ConnectTimeout("no SSH banner came", hint="is this an SSH server, and is it overloaded?")
+        return ConnectTimeout(
+            "no SSH banner came", hint="is this an SSH server, and is it overloaded? --login-timeout waits longer"
+        )
     if notes.greeting and "MaxStartups" not in notes.greeting:
         return _not_ssh(notes.greeting)
     return TurnedAway(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from typing import cast
 
 import paramiko
-from paramiko import SSHException, Transport
+from paramiko import Message, SSHException, Transport
+from paramiko.auth_handler import AuthHandler
 
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.packets import PacketLayer
@@ -77,12 +79,19 @@ def wait(transport: Transport, done: threading.Event) -> None:
         pass
 
 
-def authenticated(transport: Transport, done: threading.Event) -> list[str]:
-    """The end of an authentication begun with an event: as auth_handler.py's `wait_for_response`, without polls.
+def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Event], None]) -> list[str]:
+    """Try one authentication method and wait for its end: as auth_handler.py's `wait_for_response`, without polls.
+
+    Args:
+        begin: calls one of the `auth_*` of the handler that it is given, with the event.
 
     Returns: what the server requires further; [] when nothing.
     Raises: paramiko's AuthenticationException and its kinds, or what ended the connection.
     """
+    handler = AuthHandler(transport) if transport.auth_handler is None else _NextMethod(transport)
+    transport.auth_handler = handler
+    done = threading.Event()
+    begin(handler, done)
     wait(transport, done)
     error = transport.get_exception()
     if not transport.is_active():
@@ -92,3 +101,16 @@ def authenticated(transport: Transport, done: threading.Event) -> list[str]:
     if isinstance(error, paramiko.ssh_exception.PartialAuthentication):
         return list(error.allowed_types)
     raise error or paramiko.AuthenticationException("Authentication failed.")
+
+
+class _NextMethod(AuthHandler):
+    """A further method on a connection whose server has accepted the service request of the first (RFC 4252, 5).
+
+    paramiko asks for the service again with each method, and asyncssh, for one, hangs up at the second request.
+    """
+
+    def _request_auth(self) -> None:
+        accepted = Message()
+        accepted.add_string("ssh-userauth")
+        accepted.rewind()
+        self._parse_service_accept(accepted)  # type: ignore[attr-defined]  # missing in types-paramiko
