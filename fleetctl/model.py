@@ -85,7 +85,7 @@ class Host(msgspec.Struct, frozen=True):
         name: what the user calls it, unique in a run.
         address: DNS name or IP address to dial.
         known_hosts: paths of known_hosts files, `~` expanded; the first is the one written to.
-        connect_timeout: seconds for TCP, banner and key exchange together.
+        connect_timeout: seconds for the TCP connection.
         env: variables set for every command on this host.
     """
 

@@ -10,6 +10,8 @@ from typing import NoReturn
 from fleetctl import __version__
 
 _COLLECT_EVERY = 100_000
+_FIRST_FREE = 3
+_INTERRUPTED = 130
 
 
 def main() -> NoReturn:
@@ -17,32 +19,43 @@ def main() -> NoReturn:
     # A command lives for seconds and keeps most of what it makes: collecting every 700 objects, which is
     # Python's default, takes half the time that loading a large inventory takes.
     gc.set_threshold(_COLLECT_EVERY, 50, 50)
+    _open_closed_streams()
     exit_code = _run()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
-        exit_code = exit_code or 1
+    except OSError as error:
+        from fleetctl.cli.talk import complain_of
+
+        exit_code = exit_code or complain_of(error)
     # All threads are joined and all files closed by now; taking the interpreter apart would cost 50 ms more.
     os._exit(exit_code)
 
 
-def _run() -> int:
-    if sys.argv[1:] == ["--version"]:
-        print(f"fleetctl {__version__}")  # without typer, in a fifth of the time
-        return 0
-    from fleetctl.cli.app import app
-    from fleetctl.errors import FleetError
+def _open_closed_streams() -> None:
+    """Give a stream that our caller closed (`>&-`) to /dev/null: no socket of ours may become descriptor 1."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < _FIRST_FREE:
+        pass
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
 
+
+def _run() -> int:
     try:
+        if sys.argv[1:] == ["--version"]:
+            print(f"fleetctl {__version__}")  # without typer, in a fifth of the time
+            return 0
+        from fleetctl.cli.app import app
+
         app()
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except FleetError as error:
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - nobody is above us, and a traceback is not for users
         from fleetctl.cli.talk import complain_of
 
-        complain_of(error)
-        return 2
-    except BrokenPipeError:
-        return 1
+        return complain_of(error)
     return 0

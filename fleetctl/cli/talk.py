@@ -22,11 +22,24 @@ def complain(message: str, hint: str = "") -> None:
         print(f"  → {sanitize(hint)}", file=sys.stderr)
 
 
-def complain_of(error: FleetError) -> None:
-    """Tell an error of ours; with -vv where in the code it arose, too."""
+def complain_of(error: Exception) -> int:
+    """Tell an error that ends the command; with -vv where in the code it arose, too. Returns: the exit code."""
     if logging.getLogger("fleetctl").isEnabledFor(logging.DEBUG):
         traceback.print_exception(error)
-    complain(error.message, error.hint)
+    match error:
+        case FleetError():
+            complain(error.message, error.hint)
+            return 2
+        case BrokenPipeError():
+            return 1
+        case OSError():
+            complain(f"{error.filename or 'output'}: {error.strerror or error}")
+            return 1
+        case _:
+            complain(
+                f"this is a mistake of fleetctl itself: {error!r}", "run it again with -vv, and report what it says"
+            )
+            return 1
 
 
 def set_verbosity(level: int) -> None:
