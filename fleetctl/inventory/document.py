@@ -54,6 +54,11 @@ class Items(list[Any]):
         self.lines: list[int] = []
 
 
+def written(place: Place) -> str:
+    """A place as people write it: `groups.web.hosts[0]`."""
+    return ".".join(place).replace(".[", "[")
+
+
 def bare(value: Any) -> Any:
     """The value in ordinary dicts and lists."""
     if isinstance(value, dict):
@@ -83,7 +88,7 @@ class Document:
         return line
 
     def complain(self, place: Place, message: str, line: int = 0) -> None:
-        self.problems.append(Problem(self.path, line or self.line(place), ".".join(place), message))
+        self.problems.append(Problem(self.path, line or self.line(place), written(place), message))
 
     def _read(self) -> None:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.inventory.document import Document, Place, Section, told
+from fleetctl.inventory.document import Document, Place, Section, told, written
 from fleetctl.inventory.levels import Given, GroupLevel, Level, Levels
 from fleetctl.inventory.mistakes import did_you_mean, explained
 from fleetctl.inventory.ranges import names_in
@@ -92,7 +92,7 @@ class _Reader:
                 self._document.complain((*place, name), str(error))
 
     def _put(self, level: Level, place: Place, content: Section, value: Any) -> None:
-        name, path, file = place[-1], ".".join(place), self._document.path
+        name, path, file = place[-1], written(place), self._document.path
         line = content.lines[name]
         if name == "tags":
             level.tags.update((tag, Given(tag, level.title, file, line, path)) for tag in value)
@@ -130,7 +130,7 @@ class _Reader:
             inner = (*place, f"[{number}]")
             if isinstance(child, str):
                 line = self._document.line(inner)
-                level.children.setdefault(child, Given(child, level.title, self._document.path, line, ".".join(inner)))
+                level.children.setdefault(child, Given(child, level.title, self._document.path, line, written(inner)))
             else:
                 self._document.complain(inner, f"must be a group's name, not {told(child)}: put it in quotes")
 

@@ -1,0 +1,158 @@
+"""Every command that README and docs show is run, and answers what they say it answers.
+
+They are typed on a fleet of the lab whose hosts go by the names of the documents. `make test` is the one that is
+not run in earnest: it is what runs this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fleetctl.lab import Fault, Lab
+from tests.support.fleetctl import SCRIPT
+from tests.support.markdown import Example, examples
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "cases"
+WEB = [f"web{number:02}" for number in range(1, 7)]
+DB = [f"db{number:02}" for number in range(1, 5)]
+DEAD = "db03"
+
+ON_THE_LAB = ("README.md", "docs/output.md")
+ON_THE_EXAMPLE = ("docs/inventory.md", "docs/targeting.md")
+CONNECTING = ("fleetctl run", "fleetctl ping", "fleetctl trust")
+"""What the documents that show the example inventory would do to its hosts; the fleet of the lab stands in."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where commands are typed: two directories with an inventory each, and a home."""
+
+    lab: Lab
+    fleet: Path
+    example: Path
+    home: Path
+
+    def type(self, command: str, directory: Path) -> subprocess.CompletedProcess[str]:
+        """Type it into a shell; what comes on stderr is put in with what comes on stdout."""
+        host, port = self.lab.host("lab01")
+        typed = command.replace("root@10.0.0.5:2222", f"{self.lab.user}@{host}:{port}") if "run" in command else command
+        return subprocess.run(
+            ["/bin/sh", "-c", typed], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=100, check=False,
+            env={"HOME": str(self.home), "PATH": f"{SCRIPT.parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    place = tmp_path_factory.mktemp("stage")
+    names = dict(zip([*WEB, *DB], (f"lab{number:02}" for number in range(1, 11)), strict=True))
+    with Lab(place / "lab", 10, faults={names[DEAD]: Fault(refuse_after=0)}) as lab:
+        for directory in ("fleet", "example", "home/.ssh"):
+            (place / directory).mkdir(parents=True)
+        shutil.copy(ROOT / "inventory.example.yaml", place / "example" / "inventory.yaml")
+        shutil.copy(CASES / "mistakes.yaml", place / "example")
+        (place / "fleet" / "inventory.yaml").write_text(_inventory(lab, names))
+        shutil.copy(lab.client_key, place / "home/.ssh/id_ed25519")
+        shutil.copy(lab.known_hosts, place / "home/.ssh/known_hosts")
+        for name, host in names.items():
+            _install_app(lab.home(host), "2.4.0" if name == "web03" else "2.4.1")
+        yield Stage(lab, place / "fleet", place / "example", place / "home")
+
+
+def _inventory(lab: Lab, names: dict[str, str]) -> str:
+    """The groups of the documents' example, on the addresses of the lab."""
+    at = {name: dict(zip(("address", "port"), lab.host(host), strict=True)) for name, host in names.items()}
+    groups: dict[str, Any] = {
+        "web": {"tags": ["eu"], "hosts": {name: at[name] for name in WEB}},
+        "db": {"hosts": {name: at[name] for name in DB}},
+        "prod": {"groups": ["web", "db"]},
+    }
+    return yaml.safe_dump({"defaults": {"user": lab.user}, "groups": groups}, sort_keys=False)
+
+
+def _install_app(home: Path, version: str) -> None:
+    (home / "app").mkdir()
+    (home / "app" / "VERSION").write_text(f"{version}\n")
+
+
+def shown(documents: tuple[str, ...]) -> list[Any]:
+    return [
+        pytest.param(document, example, id=f"{document}: {example}")
+        for document in documents
+        for example in examples(ROOT / document)
+    ]
+
+
+@pytest.mark.parametrize(("document", "example"), shown(ON_THE_LAB))
+def test_what_is_shown_of_a_fleet_works(stage: Stage, document: str, example: Example) -> None:
+    if example.command.startswith("make"):
+        done = stage.type(example.command.replace("make test", "make -n test"), ROOT)
+        assert done.returncode == 0, done.stdout
+    else:
+        shutil.rmtree(stage.fleet / "out", ignore_errors=True)
+        check(stage, stage.type(example.command, stage.fleet), example)
+
+
+@pytest.mark.parametrize(("document", "example"), shown(ON_THE_EXAMPLE))
+def test_what_is_shown_of_inventories_and_targets_works(stage: Stage, document: str, example: Example) -> None:
+    directory = stage.fleet if example.command.startswith(CONNECTING) else stage.example
+    check(stage, stage.type(example.command, directory), example)
+
+
+def check(stage: Stage, done: subprocess.CompletedProcess[str], example: Example) -> None:
+    assert "Traceback" not in done.stdout
+    if example.answer is None:
+        assert done.returncode in {0, 1, 3}, done.stdout
+    elif example.answer.startswith("{"):
+        assert shape(done.stdout) == shape(example.answer)
+    else:
+        assert plain(done.stdout, stage) == plain(example.answer, stage)
+
+
+def plain(answer: str, stage: Stage) -> list[str]:
+    """The lines without what differs from run to run: seconds, addresses, the home, widths, the order of hosts."""
+    text = answer.replace(str(stage.home), "~")
+    text = re.sub(r"\b\d+(\.\d+){3}:\d+", "ADDRESS", text)
+    text = re.sub(r"\b\d+\.\d+ s\b|\b0\.\d\d\b", "SECONDS", text)
+    return sorted(re.sub(r"[ ─]+", " ", line).strip() for line in text.splitlines())
+
+
+def shape(answer: str) -> list[Any]:
+    """JSON, a document or one a line, without what differs from run to run."""
+    try:
+        return [blurred(json.loads(answer))]
+    except json.JSONDecodeError:
+        return [blurred(json.loads(line)) for line in answer.splitlines()]
+
+
+def blurred(value: Any) -> Any:
+    match value:
+        case dict():
+            hosts = value.get("hosts")
+            if isinstance(hosts, list) and hosts and isinstance(hosts[0], dict):
+                value = value | {"hosts": sorted(hosts, key=lambda host: str(host["host"]))}
+            return {
+                key: "…" if key in {"id", "run"} and isinstance(one, str) else blurred(one)
+                for key, one in value.items()
+            }
+        case list():
+            return [blurred(one) for one in value]
+        case float():
+            return "SECONDS"
+        case str():
+            return re.sub(r"\b\d+(\.\d+){3}:\d+", "ADDRESS", value)
+        case _:
+            return value
