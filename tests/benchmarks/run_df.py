@@ -1,4 +1,4 @@
-"""`fleetctl run df` on 250 hosts, against the same in asyncssh and `xargs ssh`, in turns on one sshd.
+"""`fleetctl run df` on 250 hosts, against asyncssh, plain paramiko and `xargs ssh`, in turns on one sshd.
 
 python -m tests.benchmarks.run_df [ROUNDS]
 """
@@ -19,18 +19,19 @@ PEERS = Path(__file__).parent / "peers"
 
 
 def commands(served: Fleet) -> dict[str, Command]:
-    """The same work three ways: log in to each address with the RSA key, check its key strictly, run df."""
+    """The same work four ways: log in to each address with the RSA key, check its key strictly, run df."""
     server = served.server
     key = server.key()
     ssh = ("ssh", "-F", "none", "-i", key, "-p", str(server.port), "-l", server.user,
            "-o", "KexAlgorithms=curve25519-sha256", "-o", f"UserKnownHostsFile={served.known_hosts}",
            "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes")  # fmt: skip
+    peer = (served.addresses, str(server.port), server.user, key, served.known_hosts, str(FANOUT))
     return {
         "fleetctl": (SCRIPT, "run", "-f", str(FANOUT), "-i", served.inventory, "df"),
-        "asyncssh": (sys.executable, PEERS / "asyncssh_df.py", served.addresses, str(server.port), server.user, key,
-                     served.known_hosts, str(FANOUT)),
+        "asyncssh": (sys.executable, PEERS / "asyncssh_df.py", *peer),
+        "paramiko": (sys.executable, PEERS / "paramiko_df.py", *peer),
         "xargs ssh": ("xargs", f"-P{FANOUT}", "-a", served.addresses, "-I{}", *ssh, "{}", "df"),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
