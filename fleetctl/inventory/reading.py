@@ -27,15 +27,16 @@ def add(document: Document, levels: Levels) -> None:
     reader = _Reader(document, levels)
     content = reader.section((), document.value)
     reader.refuse_unknown((), content, _KEYS[File])
-    target = content.get("default_target")
-    if isinstance(target, str):
-        levels.default_target = target
-    elif target is not None:
-        document.complain(("default_target",), f"must be a target expression, not {told(target)}")
-    reader.settings(("defaults",), reader.section(("defaults",), content.get("defaults")), levels.defaults, Settings)
-    for name, group in reader.section(("groups",), content.get("groups")).items():
-        reader.group(name, group)
-    reader.hosts(("hosts",), content.get("hosts"), None)
+    parts = {
+        "default_target": reader.default_target,
+        "defaults": reader.defaults,
+        "groups": reader.groups,
+        "hosts": reader.hosts,
+    }
+    # In the order of the file, which is the order in which hosts are shown.
+    for key, value in content.items():
+        if key in parts:
+            parts[key]((key,), value)
 
 
 class _Reader:
@@ -58,8 +59,20 @@ class _Reader:
             said = _NO_ADDRESS if key == "address" else f"unknown key{did_you_mean(key, known)}"
             self._document.complain((*place, key), said)
 
-    def group(self, name: str, value: Any) -> None:
-        place = ("groups", name)
+    def default_target(self, place: Place, value: Any) -> None:
+        if isinstance(value, str):
+            self._levels.default_target = value
+        elif value is not None:
+            self._document.complain(place, f"must be a target expression, not {told(value)}")
+
+    def defaults(self, place: Place, value: Any) -> None:
+        self._settings(place, self.section(place, value), self._levels.defaults, Settings)
+
+    def groups(self, place: Place, value: Any) -> None:
+        for name, group in self.section(place, value).items():
+            self._group((*place, name), name, group)
+
+    def _group(self, place: Place, name: str, value: Any) -> None:
         try:
             group_name(name)
         except ValueError as error:
@@ -67,11 +80,11 @@ class _Reader:
             return
         content = self.section(place, value)
         level = self._levels.groups.setdefault(name, GroupLevel(f"group {name}"))
-        self.settings(place, content, level, Group)
+        self._settings(place, content, level, Group)
         self.hosts((*place, "hosts"), content.get("hosts"), level)
         self._children((*place, "groups"), content.get("groups"), level)
 
-    def hosts(self, place: Place, value: Any, group: GroupLevel | None) -> None:
+    def hosts(self, place: Place, value: Any, group: GroupLevel | None = None) -> None:
         """Hosts as a range string, a list of such, or a mapping of names and ranges to settings."""
         if isinstance(value, str):
             self._define(place, value, None, group)
@@ -82,7 +95,7 @@ class _Reader:
             for pattern, settings in self.section(place, value).items():
                 self._define((*place, pattern), pattern, settings, group)
 
-    def settings(self, place: Place, content: Section, level: Level, kind: type[Settings]) -> None:
+    def _settings(self, place: Place, content: Section, level: Level, kind: type[Settings]) -> None:
         """Check the settings of a section and put them into a level."""
         self.refuse_unknown(place, content, _KEYS[kind])
         for name, value in self._converted(place, content).items():
@@ -145,7 +158,7 @@ class _Reader:
         if settings is not None:
             read = Level(f"host {pattern}")
             content = self.section(place, settings)
-            self.settings(place, content, read, HostSettings)
+            self._settings(place, content, read, HostSettings)
             if len(names) > 1 and "address" in read.settings:
                 self._document.complain((*place, "address"), f"is the address of one host, and these are {len(names)}")
             for name in names:
