@@ -54,6 +54,7 @@ def surrounded(line: str, env: dict[str, str], cwd: str) -> str:
     """
     if not env and not cwd:
         return line
-    place = f"cd {shlex.quote(cwd)} && " if cwd else ""
+    directory = f"./{cwd}" if cwd.startswith("-") else cwd
+    place = f"cd {shlex.quote(directory)} && " if cwd else ""
     settings = "".join(f"{shlex.quote(f'{name}={value}')} " for name, value in env.items())
     return f'{place}exec env {settings}"$SHELL" -c {shlex.quote(line)}'

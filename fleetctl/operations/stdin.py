@@ -8,6 +8,8 @@ import tempfile
 import threading
 from types import TracebackType
 
+from fleetctl.errors import FleetError
+
 _CHUNK = 64 * 1024
 _POLL_SECONDS = 0.25
 _JOIN_SECONDS = 5.0
@@ -26,6 +28,7 @@ class Broadcast:
         self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed in __exit__
         self._size = 0
         self._ended = False
+        self._failure: OSError | None = None
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -41,15 +44,21 @@ class Broadcast:
         self._spool.close()
 
     def read(self, offset: int, seconds: float) -> bytes | None:
-        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`."""
+        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`.
+
+        Raises: FleetError when the input could not be read or kept to its end.
+        """
         with self._grown:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._fill, name="stdin", daemon=True)
                 self._thread.start()
             self._grown.wait_for(lambda: offset < self._size or self._ended, seconds)
-            size, ended = self._size, self._ended
+            size, ended, failure = self._size, self._ended, self._failure
         if offset < size:
             return os.pread(self._spool.fileno(), min(_CHUNK, size - offset), offset)
+        if failure is not None:
+            message = f"the standard input broke off after {size:,} bytes: {failure.strerror or failure}"
+            raise FleetError(message, hint="is the disk of the temporary directory full?")
         return b"" if ended else None
 
     def _fill(self) -> None:
@@ -63,6 +72,8 @@ class Broadcast:
                     with self._grown:
                         self._size += len(data)
                         self._grown.notify_all()
+        except OSError as error:
+            self._failure = error
         finally:
             with self._grown:
                 self._ended = True

@@ -10,7 +10,7 @@ from typing import Protocol
 from paramiko import Channel, Transport
 
 from fleetctl.cancel import Cancel, Guard
-from fleetctl.errors import ConnectionLost, TimedOut
+from fleetctl.errors import ConnectionLost, FleetError, TimedOut
 from fleetctl.events import Stream
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.translate import FOREIGN, Stage, translated
@@ -30,7 +30,10 @@ class Stdin(Protocol):
     """What a remote command reads. Each reader starts at 0 and keeps its own place."""
 
     def read(self, offset: int, seconds: float) -> bytes | None:
-        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`."""
+        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`.
+
+        Raises: FleetError when it breaks off before its end.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +150,16 @@ class Session:
 
 
 class _Feeder:
-    """Sends stdin to a channel from a thread of its own, for a remote command may not read until it has written."""
+    """Sends stdin to a channel from a thread of its own, for a remote command may not read until it has written.
+
+    When stdin breaks off the channel is closed: the command must not take it for the end.
+    """
 
     def __init__(self, channel: Channel, stdin: Stdin | None) -> None:
         self._channel = channel
         self._stdin = stdin
         self._thread: threading.Thread | None = None
+        self._failure: FleetError | None = None
 
     def __enter__(self) -> None:
         if self._stdin is None:
@@ -166,11 +173,18 @@ class _Feeder:
             # The command is over: a closed channel wakes the thread from a full window.
             self._channel.close()
             self._thread.join(_JOIN_SECONDS)
+        if self._failure is not None:
+            raise self._failure
 
     def _feed(self, stdin: Stdin) -> None:
         offset = 0
         while not self._channel.closed:
-            data = stdin.read(offset, 0.5)
+            try:
+                data = stdin.read(offset, 0.5)
+            except FleetError as error:
+                self._failure = error
+                self._channel.close()
+                return
             if data == b"":
                 self._end_input()
                 return

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import Cancelled, ChannelRefused, TimedOut
+from fleetctl.errors import Cancelled, ChannelRefused, FleetError, TimedOut
 from fleetctl.events import Stream
 from fleetctl.model import Host, Login
 from fleetctl.operations.stdin import Broadcast
@@ -110,6 +110,15 @@ def test_a_command_that_ignores_its_stdin_ends_all_the_same(session: Session, ca
         assert session.run("exit 4", Collected().into, cancel, stdin=stdin).exit_code == 4
     os.close(write_end)
     os.close(read_end)
+
+
+def test_a_command_never_takes_broken_stdin_for_its_end(session: Session, cancel: Cancel, tmp_path: Path) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    got = Collected()
+    with Broadcast(directory) as stdin, pytest.raises(FleetError, match="broke off"):
+        session.run("cat; echo all of it", got.into, cancel, stdin=stdin)
+    os.close(directory)
+    assert got.stdout == b""
 
 
 def test_without_stdin_a_reader_sees_its_end_at_once(session: Session, cancel: Cancel) -> None:
