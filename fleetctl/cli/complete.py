@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 _OPERATORS = ",&!^"
@@ -15,7 +17,8 @@ def complete_target(context: typer.Context, incomplete: str) -> list[str]:
     start = max(incomplete.rfind(operator) for operator in _OPERATORS) + 1
     before, word = incomplete[:start], incomplete[start:]
     try:
-        inventory = load_inventory(context.params.get("inventory") or [])
+        # While the line is being typed typer does not convert: paths are still words.
+        inventory = load_inventory([Path(file) for file in context.params.get("inventory") or []])
     except FleetError:
         return []
     names = [*inventory.names, *(f"@{group}" for group in inventory.group_names)]

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from fleetctl.cli.complete import complete_target
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import InventoryFiles, Selection
+from fleetctl.cli.options import InventoryFiles, Selection, TargetWords
 
 app = typer.Typer(help="Check and explain the inventory.", no_args_is_help=True)
 
@@ -26,7 +27,10 @@ def check(inventory: InventoryFiles = []) -> None:  # noqa: B006 - typer reads t
 
 
 @app.command()
-def show(host: Annotated[str, typer.Argument(metavar="HOST")], inventory: InventoryFiles = []) -> None:  # noqa: B006
+def show(
+    host: Annotated[str, typer.Argument(metavar="HOST", autocompletion=complete_target)],
+    inventory: InventoryFiles = [],  # noqa: B006
+) -> None:
     """Every setting of a host and where it came from. Secrets are masked."""
     from fleetctl.cli.sources import load_inventory
     from fleetctl.views import Screen, render_table
@@ -47,7 +51,7 @@ def schema() -> None:
 @expanded
 def hosts(
     selection: Selection,
-    words: Annotated[list[str] | None, typer.Argument(metavar="[TARGET]", help="As --target.")] = None,
+    words: TargetWords = None,
     count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
     folded: Annotated[bool, typer.Option("--fold", help="On one line: web[01-20].")] = False,
 ) -> None:

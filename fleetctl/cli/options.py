@@ -38,6 +38,10 @@ InventoryFiles = Annotated[
     ),
 ]  # fmt: skip
 
+TargetWords = Annotated[
+    list[str] | None, typer.Argument(metavar="[TARGET]", autocompletion=complete_target, help="As --target.")
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

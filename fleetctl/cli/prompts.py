@@ -12,7 +12,7 @@ from fleetctl.model import Secret
 
 
 def ask_secret(prompt: str) -> Secret:
-    """A secret typed on the terminal, not echoed. Raises: SecretError when there is no terminal."""
+    """A secret typed on the terminal, not echoed. Raises: SecretError when nobody is there, or types nothing."""
     try:
         with open("/dev/tty", "rb"):
             pass
@@ -21,7 +21,13 @@ def ask_secret(prompt: str) -> Secret:
             f"cannot ask for {prompt.strip(' :').lower()}: there is no terminal",
             hint="use {env: NAME}, {file: PATH} or {command: [...]} in the inventory",
         ) from error
-    return Secret(getpass(prompt))
+    try:
+        typed = getpass(prompt)
+    except EOFError:
+        typed = ""
+    if not typed:
+        raise SecretError(f"nothing was typed for {prompt.strip(' :').lower()}", hint="run it again and type it")
+    return Secret(typed)
 
 
 def confirm(question: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import Access, Pace, Selection
+from fleetctl.cli.options import Access, Pace, Selection, TargetWords
 
 
 @expanded
@@ -15,7 +15,7 @@ def trust(
     selection: Selection,
     access: Access,
     pace: Pace,
-    words: Annotated[list[str] | None, typer.Argument(metavar="[TARGET]", help="As --target.")] = None,
+    words: TargetWords = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Write new keys without asking.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Write changed keys too, in place of the old.")] = False,
 ) -> None:

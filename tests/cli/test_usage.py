@@ -1,0 +1,76 @@
+"""How the command line is used, and what it says when it is used wrongly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from fleetctl import __version__
+from tests.support.fleetctl import Fleetctl
+
+COMMANDS = [
+    [], ["run"], ["ping"], ["trust"], ["hosts"], ["demo"],
+    ["inventory"], ["inventory", "check"], ["inventory", "show"], ["inventory", "schema"],
+    ["lab"], ["lab", "up"], ["lab", "status"], ["lab", "down"],
+]  # fmt: skip
+
+
+def test_the_version_is_told(fleetctl: Fleetctl) -> None:
+    ran = fleetctl("--version")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, f"fleetctl {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(fleetctl: Fleetctl, command: list[str]) -> None:
+    for option in ("--help", "-h"):
+        ran = fleetctl(*command, option)
+        assert ran.exit_code == 0
+        assert "Usage: fleetctl" in ran.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["run", "--help"], ["hosts", "-H", "web01"]])
+def test_what_does_not_connect_loads_nothing_that_does(arguments: list[str]) -> None:
+    code = (
+        "import sys, os; sys.argv = ['fleetctl', *sys.argv[1:]]\n"
+        "os._exit = lambda code: print(*sorted(sys.modules), file=sys.stderr)\n"
+        "from fleetctl.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert "fleetctl.cli" in loaded
+    assert loaded & {"paramiko", "asyncssh", "jinja2", "sqlite3", "rich.console"} <= {"rich.console"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu", "df"], "No such command"),
+        (["run", "--no-such-option", "df"], "No such option"),
+        (["run"], "Missing argument"),
+        (["run", "-f", "0", "df"], "0 is not in the range"),
+        (["run", "-f", "many", "df"], "not a valid"),
+        (["run", "--timeout", "soon", "df"], "is no span of time"),
+        (["run", "--timeout", "0", "df"], "is no span of time"),
+        (["run", "--retries", "-1", "df"], "-1 is not in the range"),
+        (["run", "--port", "65536", "df"], "65536 is not in the range"),
+        (["run", "-o", "xml", "df"], "'xml' is not one of"),
+        (["run", "-b", "-o", "table", "-H", "web01", "df"], "-b means --output fold"),
+        (["run", "-e", "NOVALUE", "-H", "web01", "df"], "is not NAME=VALUE"),
+        (["run", "--host-key-policy", "never", "df"], "'never' is not one of"),
+        (["run", "--stdin", "/nowhere", "-H", "web01", "df"], "no such file"),
+        (["run", "-H", "a b", "df"], "is no host"),
+        (["ping", "-H", "a:1", "-H", "a:2"], "names a twice"),
+        (["hosts", "-i", "/nowhere.yaml"], "cannot be read"),
+        (["lab", "up", "--hosts", "0"], "0 is not in the range"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_told_and_contacts_nobody(fleetctl: Fleetctl, arguments: list[str], said: str) -> None:
+    ran = fleetctl(*arguments)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert said in " ".join(ran.stderr.replace("│", " ").split())
+    assert "Traceback" not in ran.stderr
