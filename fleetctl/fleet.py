@@ -91,6 +91,7 @@ class Fleet:
         ask: asks the user for a secret; None where nobody can be asked.
         policy: how many at once, how often to try, how long to wait.
         keep: how many idle connections stay open between calls.
+        trust_command: what a person types, with a host's name behind it, to trust a key.
     """
 
     def __init__(
@@ -101,12 +102,14 @@ class Fleet:
         ask: Callable[[str], Secret] | None = None,
         policy: Policy | None = None,
         keep: int = 0,
+        trust_command: str = "fleetctl trust",
     ) -> None:
         self.inventory = inventory
         self._overrides = overrides or Overrides()
         self._ask = ask
         self._policy = policy or Policy()
-        self._pool = Pool(Dialer(login_timeout=self._policy.login_timeout), keep=keep)
+        dialer = Dialer(login_timeout=self._policy.login_timeout, trust_command=trust_command)
+        self._pool = Pool(dialer, keep=keep)
 
     def __enter__(self) -> Fleet:
         return self

@@ -13,7 +13,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Output, Pace, Selection
 from fleetctl.cli.prompts import ask_secret, confirm
-from fleetctl.cli.selecting import wanted
+from fleetctl.cli.selecting import trust_command, wanted
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import complain, set_verbosity, warn
 from fleetctl.engine.task import Policy
@@ -72,7 +72,8 @@ def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
         connect_timeout=pace.connect_timeout,
     )
     policy = Policy(fanout=pace.fanout, retries=pace.retries, login_timeout=pace.login_timeout)
-    return Fleet(inventory, overrides=overrides, ask=ask_secret, policy=policy)
+    command = trust_command(selection, access)
+    return Fleet(inventory, overrides=overrides, ask=ask_secret, policy=policy, trust_command=command)
 
 
 def piped_stdin(named: Path | None, *, leave: bool) -> Path | None:

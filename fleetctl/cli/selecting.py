@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fleetctl.cli.options import Selection
+from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.sources import load_inventory
 from fleetctl.inventory import parse_adhoc
 
@@ -24,3 +25,23 @@ def selected_names(selection: Selection) -> list[str]:
 def wanted(selection: Selection) -> str:
     """The target expression, in which the hosts named with -H count as well."""
     return ",".join(part for part in (selection.target, *(parse_adhoc(spec).name for spec in selection.host)) if part)
+
+
+def trust_command(selection: Selection, access: Access) -> str:
+    """What to type before a host's name to trust its key, on the same inventory and with the same files."""
+    words = ["fleetctl", "trust"]
+    for file in selection.inventory:
+        words += ["-i", str(file)]
+    for known in access.known_hosts:
+        words += ["--known-hosts", known]
+    for spec in selection.host:
+        words += ["-H", _with_port(spec, access.port)]
+    return shlex.join(words if selection.host or access.port is None else [*words, "--port", str(access.port)])
+
+
+def _with_port(spec: str, port: int | None) -> str:
+    """`user@host:port` in full."""
+    said = parse_adhoc(spec)
+    user = f"{said.user}@" if said.user else ""
+    address = f"[{said.address}]" if ":" in said.address else said.address
+    return f"{user}{address}:{said.port or port or 22}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +12,7 @@ from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Pace, Selection
 from fleetctl.cli.prompts import confirm
 from fleetctl.cli.running import open_fleet
-from fleetctl.cli.selecting import wanted
+from fleetctl.cli.selecting import trust_command, wanted
 from fleetctl.cli.talk import complain, warn
 from fleetctl.errors import FleetError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from fleetctl.fleet import Fleet
@@ -55,7 +56,10 @@ def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: boo
     writable = {State.NEW, State.CHANGED} if replace else {State.NEW}
     to_write = [one for one in scanned if one.state in writable]
     written = _write(fleet.known_hosts, to_write, yes=yes)
-    _tell_changed([one for one in scanned if one.state is State.CHANGED], replace=replace)
+    changed = [one.host.name for one in scanned if one.state is State.CHANGED]
+    if changed and not replace:
+        warn(f"the host keys of {fold(changed)} have CHANGED: someone may be listening in")
+        warn(f"if they were really rebuilt: {trust_command(selection, access)} --replace {shlex.quote(fold(changed))}")
     trusted = {one.host.name for one in scanned if one.state is State.SAME} | written
     return 0 if len(trusted) == len(scanned) else _NOT_TRUSTED
 
@@ -93,7 +97,7 @@ def _write(known_hosts: KnownHosts, to_write: Sequence[Scanned], *, yes: bool) -
     if not to_write:
         return set()
     file = to_write[0].host.known_hosts[0] if to_write[0].host.known_hosts else "known_hosts"
-    if not yes and not confirm(f"Write {len(to_write)} keys to {file}?"):
+    if not yes and not confirm(f"Write {len(to_write)} {'key' if len(to_write) == 1 else 'keys'} to {file}?"):
         complain("nothing was written", "compare the fingerprints, then say yes, or add --yes")
         return set()
     for one in to_write:
@@ -101,11 +105,3 @@ def _write(known_hosts: KnownHosts, to_write: Sequence[Scanned], *, yes: bool) -
             write = known_hosts.replace if one.state is State.CHANGED else known_hosts.add
             write(one.host, one.key)
     return {one.host.name for one in to_write}
-
-
-def _tell_changed(changed: Sequence[Scanned], *, replace: bool) -> None:
-    if not changed or replace:
-        return
-    names = fold(one.host.name for one in changed)
-    warn(f"the host keys of {names} have CHANGED: someone may be listening in")
-    warn(f"if they were really rebuilt: fleetctl trust --replace -t {names}")

@@ -26,10 +26,11 @@ class Dialer:
 
     Args:
         login_timeout: seconds for banner, key exchange and authentication together.
+        trust_command: see KnownHosts.
     """
 
-    def __init__(self, *, login_timeout: float) -> None:
-        self.known_hosts = KnownHosts()
+    def __init__(self, *, login_timeout: float, trust_command: str = "fleetctl trust") -> None:
+        self.known_hosts = KnownHosts(trust_command)
         self._keys = KeyRing()
         self._login_timeout = login_timeout
 

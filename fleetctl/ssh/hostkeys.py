@@ -70,9 +70,13 @@ class KnownHosts:
 
     Files are read at their first use and read again only when another process has changed one that we
     are about to append to.
+
+    Args:
+        trust_command: what a person types, with a host's name behind it, to trust a key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trust_command: str = "fleetctl trust") -> None:
+        self._trust_command = trust_command
         self._files_lock = threading.Lock()
         self._files: dict[str, _File] = {}
 
@@ -102,7 +106,7 @@ class KnownHosts:
 
         Raises: HostKeyRevoked, HostKeyChanged, HostKeyUnknown.
         """
-        _judge(host, key, self._known(host))
+        self._compare(host, key, self._known(host))
 
     def add(self, host: Host, key: ServerKey) -> None:
         """Append the key to the host's first known_hosts file, unless it is there already.
@@ -115,7 +119,7 @@ class KnownHosts:
         path = Path(host.known_hosts[0])
         with self._files_lock, _writable(path) as stream:
             try:
-                _judge(host, key, self._current(path).known(host))
+                self._compare(host, key, self._current(path).known(host))
             except HostKeyUnknown:
                 _append(stream, f"{lookup_name(host.address, host.port)} {key.line}\n")
                 self._files.pop(str(path), None)
@@ -134,6 +138,34 @@ class KnownHosts:
                         _forget(path, name)
                     self._files.pop(known, None)
         self.add(host, key)
+
+    def _compare(self, host: Host, key: ServerKey, known: _Known) -> None:
+        place = lookup_name(host.address, host.port)
+        facts = {"address": place, "offered": f"{key.kind} {key.fingerprint}"}
+        if any(entry.revoked and entry.key == key for entry in known.own + known.bare):
+            raise HostKeyRevoked(
+                f"the host key of {place} is revoked: {key.kind} {key.fingerprint}",
+                hint="do not connect; ask whoever runs this host",
+                **facts,
+            )
+        held = [entry for entry in known.own if not entry.revoked]
+        if any(entry.key == key for entry in held or known.bare):
+            return
+        if not held:
+            raise HostKeyUnknown(
+                f"the host key of {place} is not known: {key.kind} {key.fingerprint}",
+                hint=f"compare the fingerprint with the host's own, then: {self._trust_command} {host.name}",
+                **facts,
+            )
+        first = held[0]
+        raise HostKeyChanged(
+            f"THE HOST KEY OF {place} HAS CHANGED: known {first.key.kind} {first.key.fingerprint} "
+            f"({first.file}:{first.line}), offered {key.kind} {key.fingerprint}",
+            hint="someone may be listening in. "
+            f"If the host was really rebuilt: {self._trust_command} --replace {host.name}",
+            known=[f"{entry.key.kind} {entry.key.fingerprint} {entry.file}:{entry.line}" for entry in held],
+            **facts,
+        )
 
     def _known(self, host: Host) -> _Known:
         with self._files_lock:
@@ -216,34 +248,6 @@ class _Hashed:
 
     def fullmatch(self, name: str) -> bool:
         return hmac.digest(self.salt, name.encode(), "sha1") == self.digest
-
-
-def _judge(host: Host, key: ServerKey, known: _Known) -> None:
-    place = lookup_name(host.address, host.port)
-    facts = {"address": place, "offered": f"{key.kind} {key.fingerprint}"}
-    if any(entry.revoked and entry.key == key for entry in known.own + known.bare):
-        raise HostKeyRevoked(
-            f"the host key of {place} is revoked: {key.kind} {key.fingerprint}",
-            hint="do not connect; ask whoever runs this host",
-            **facts,
-        )
-    held = [entry for entry in known.own if not entry.revoked]
-    if any(entry.key == key for entry in held or known.bare):
-        return
-    if not held:
-        raise HostKeyUnknown(
-            f"the host key of {place} is not known: {key.kind} {key.fingerprint}",
-            hint=f"compare the fingerprint with the host's own, then: fleetctl trust {host.name}",
-            **facts,
-        )
-    first = held[0]
-    raise HostKeyChanged(
-        f"THE HOST KEY OF {place} HAS CHANGED: known {first.key.kind} {first.key.fingerprint} "
-        f"({first.file}:{first.line}), offered {key.kind} {key.fingerprint}",
-        hint=f"someone may be listening in. If the host was really rebuilt: fleetctl trust --replace {host.name}",
-        known=[f"{entry.key.kind} {entry.key.fingerprint} {entry.file}:{entry.line}" for entry in held],
-        **facts,
-    )
 
 
 def _parse(path: Path, text: str) -> Iterator[Entry]:

@@ -100,4 +100,4 @@ class Verdict:
 
 def _without_name(hint: str, host: str) -> str:
     """The hint with a place for any host's name, so that one hint serves all that share the trouble."""
-    return re.sub(rf"(?<![\w.:-]){re.escape(host)}(?![\w:-]|\.\w)", _HERE, hint.replace(_HERE, ""))
+    return re.sub(rf"(?<![\w.:@\[-]){re.escape(host)}(?![\w:-]|\.\w)", _HERE, hint.replace(_HERE, ""))

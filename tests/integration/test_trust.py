@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.support.fleetctl import Fleetctl
+from tests.support.fleetctl import Fleetctl, Ran
 from tests.support.sshd import Sshd
 
 
@@ -20,12 +21,32 @@ def strangers(sshd: Sshd, tmp_path: Path, known: Path) -> Path:
     return sshd.inventory(tmp_path, 5, known_hosts=str(known))
 
 
-def test_an_unknown_key_is_refused_and_the_way_to_trust_it_told(fleetctl: Fleetctl, strangers: Path) -> None:
+def told_line(ran: Ran) -> list[str]:
+    """The `fleetctl trust` line of the closing lines, as words to type."""
+    (line,) = [line for line in ran.stderr.splitlines() if "→" in line and "fleetctl trust" in line]
+    return shlex.split(line[line.index("fleetctl trust") :])[1:]
+
+
+def test_an_unknown_key_is_refused_and_the_line_that_trusts_it_told(fleetctl: Fleetctl, strangers: Path) -> None:
     ran = fleetctl("run", "-i", strangers, "df")
     assert ran.exit_code == 3
     assert ran.stdout == ""
     assert "SHA256:" in ran.stderr
-    assert "fleetctl trust" in ran.stderr
+    assert fleetctl(*told_line(ran), "--yes").exit_code == 0
+    assert fleetctl("run", "-i", strangers, "true").exit_code == 0
+
+
+def test_the_line_that_trusts_serves_hosts_of_the_command_line_too(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path
+) -> None:
+    """With port, user and files as they were given, whatever the option they came by."""
+    learned = str(tmp_path / "with blank")
+    key = ("--key", str(sshd.key()), "-u", sshd.user, "--known-hosts", learned)
+    for host in (("-H", f"127.0.1.1:{sshd.port}"), ("-H", "127.0.1.2", "--port", str(sshd.port))):
+        ran = fleetctl("run", *host, *key, "true")
+        assert ran.exit_code == 3
+        assert fleetctl(*told_line(ran), "--yes").exit_code == 0
+        assert fleetctl("run", *host, *key, "true").exit_code == 0
 
 
 def test_trusted_hosts_are_reached_from_then_on(fleetctl: Fleetctl, strangers: Path, known: Path) -> None:
