@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def show_demo(hosts: int) -> int:
                 ("run df", Command("df"), Output()),
                 ("run -b df", Command("df"), Output(output=ViewName.FOLD)),
             ]
-            return max(_show(line, command, output, state.inventory) for line, command, output in shows)
+            worst = max(_show(line, command, output, state.inventory) for line, command, output in shows)
+            typer.secho(f"\nTo keep a lab and play with it: {sys.argv[0]} lab up", dim=True)
+            return worst
         finally:
             lab.down(Path(directory) / "lab")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,33 @@ def test_a_denied_login_lists_what_was_offered_and_what_is_allowed(
         facts = host["error"]["facts"]
         assert "stranger" in facts["offered"][0]
         assert "publickey" in facts["allowed"]
+
+
+@pytest.fixture
+def agent(sshd: Sshd, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An ssh-agent that holds a key no server knows and one that all know. Yields: the variables that lead to it."""
+    where = {"SSH_AUTH_SOCK": str(tmp_path / "agent")}
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", where["SSH_AUTH_SOCK"]], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    for name in ("stranger", "ed25519"):
+        subprocess.run(["ssh-add", "-q", sshd.key(name)], env=os.environ | where, check=True, timeout=20)
+    yield where
+    process.terminate()
+    process.wait(20)
+    process.stdout.close()
+
+
+def test_keys_of_an_agent_log_in_where_it_is_enabled(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str]
+) -> None:
+    inventory = sshd.inventory(tmp_path, 10, keys=[], agent=True)
+    assert fleetctl("run", "-i", inventory, "true", env=agent).exit_code == 0
+    assert fleetctl("run", "-i", inventory, "true").exit_code == 3
+    inventory = sshd.inventory(tmp_path, 2, keys=[], agent=False)
+    ran = fleetctl("run", "-i", inventory, "true", env=agent)
+    assert ran.exit_code == 3
+    assert "offered nothing" in ran.stderr
 
 
 def test_a_password_logs_in(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, password_login: Account) -> None:
