@@ -57,7 +57,7 @@ class Inventory:
 
     @property
     def default_target(self) -> str:
-        return self._levels.default_target
+        return self._levels.default_target.value if self._levels.default_target else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -65,8 +65,9 @@ class Inventory:
         return plain_secrets(self._levels)
 
     def problems(self) -> list[Problem]:
-        """What is wrong between levels: groups that contradict or contain each other, jumps to nowhere."""
-        return self._membership.problems() + self._precedence.problems() + self._jumps.problems()
+        """What is wrong between levels: groups that contradict or contain each other, jumps and targets to nowhere."""
+        between = self._membership.problems() + self._precedence.problems() + self._jumps.problems()
+        return between or self._problems_of_target(self._levels.default_target)
 
     def select(self, target: str = "", exclude: str = "") -> list[str]:
         """The hosts that an expression selects, in inventory order.
@@ -120,6 +121,15 @@ class Inventory:
                 raise UsageError(f"-H names {said.name} twice, with different users or ports", hint=hint)
         levels = {name: _adhoc_level(said, self._levels.hosts.get(name)) for name, said in named.items()}
         return Inventory(replace(self._levels, hosts=self._levels.hosts | levels))
+
+    def _problems_of_target(self, default: Given | None) -> list[Problem]:
+        if default is None or not default.value:
+            return []
+        try:
+            self._targets.select(default.value)
+        except TargetError as error:
+            return [default.problem(error.message)]
+        return []
 
     def _one(self, name: str) -> str:
         found = self._targets.select(name)

@@ -53,4 +53,4 @@ class Levels:
     defaults: Level = field(default_factory=lambda: Level("defaults"))
     groups: dict[str, GroupLevel] = field(default_factory=dict)
     hosts: dict[str, Level] = field(default_factory=dict)
-    default_target: str = ""
+    default_target: Given | None = None

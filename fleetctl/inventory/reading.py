@@ -61,7 +61,8 @@ class _Reader:
 
     def default_target(self, place: Place, value: Any) -> None:
         if isinstance(value, str):
-            self._levels.default_target = value
+            file, line = self._document.path, self._document.line(place)
+            self._levels.default_target = Given(value, "the file", file, line, written(place))
         elif value is not None:
             self._document.complain(place, f"must be a target expression, not {told(value)}")
 

@@ -6,9 +6,20 @@ import shlex
 
 import msgspec
 
-from fleetctl.events import Outcome, Status
+from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
 from fleetctl.ssh.session import Session
+
+_EXPLAINED = {
+    126: ErrorFacts(
+        "not-executable", "found, but not executable", hint="check its mode, and its first line if a script"
+    ),
+    127: ErrorFacts(
+        "command-not-found", "command not found", hint="is it installed there, and in the PATH that ssh gives?"
+    ),
+}
+"""What a shell means by these exit codes (POSIX, Shell Command Language, 2.8.2)."""
+_KILLED = ErrorFacts("killed", "killed by a signal", hint="out of memory? the host's log may tell")
 
 
 class Command(msgspec.Struct, frozen=True, tag="command"):
@@ -41,8 +52,10 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
             pty=self.pty,
         )
         if ended.exit_code is None:
-            return Outcome(Status.FAILED, signalled=True)
-        return Outcome(Status.OK if ended.exit_code == 0 else Status.FAILED, exit_code=ended.exit_code)
+            return Outcome(Status.FAILED, signalled=True, error=_KILLED)
+        if ended.exit_code == 0:
+            return Outcome(Status.OK, exit_code=0)
+        return Outcome(Status.FAILED, exit_code=ended.exit_code, error=_EXPLAINED.get(ended.exit_code))
 
 
 def surrounded(line: str, env: dict[str, str], cwd: str) -> str:

@@ -9,8 +9,8 @@ def reason(outcome: Outcome) -> str:
     """`exit 3`, `unreachable: connection refused by …`; "" for a host that is ok or was skipped on purpose."""
     if outcome.status is Status.OK or (outcome.error is not None and outcome.error.code == "dry-run"):
         return ""
-    if outcome.signalled:
-        return "killed by a signal"
     if outcome.status is Status.FAILED and outcome.exit_code is not None:
-        return f"exit {outcome.exit_code}"
+        return f"exit {outcome.exit_code}" + (f": {outcome.error.message}" if outcome.error else "")
+    if outcome.signalled:
+        return outcome.error.message if outcome.error else "killed by a signal"
     return f"{outcome.status}: {outcome.error.message}" if outcome.error is not None else str(outcome.status)

@@ -63,13 +63,16 @@ def test_largest_gives_the_hosts_own_exit_code(fleetctl: Fleetctl, fifty: Path) 
 def test_a_command_that_is_not_there_is_told_with_its_code(fleetctl: Fleetctl, one: Path) -> None:
     ran = fleetctl("run", "-i", one, "-o", "json", "no-such-command")
     (host,) = ran.json["hosts"]
-    assert (host["status"], host["exit_code"]) == ("failed", 127)
+    assert (host["status"], host["exit_code"], host["error"]["code"]) == ("failed", 127, "command-not-found")
+    assert "exit 127: command not found" in ran.stderr
+    assert "in the PATH" in ran.stderr
 
 
 def test_death_by_a_signal_is_told(fleetctl: Fleetctl, one: Path) -> None:
     ran = fleetctl("run", "-i", one, "-o", "json", "kill -9 $$")
     (host,) = ran.json["hosts"]
     assert (host["status"], host["signalled"], host["exit_code"]) == ("failed", True, None)
+    assert host["error"]["hint"]
     assert "signal" in ran.stderr
 
 

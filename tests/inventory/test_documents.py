@@ -41,6 +41,8 @@ def path(tmp_path: Path) -> Path:
         ("hosts: 5", 1, "hosts", "must be a mapping, not the number 5"),
         ("[a, b]", 1, "", "must be a mapping, not a list"),
         ("default_target: [a]", 1, "default_target", "must be a target expression, not a list"),
+        ("hosts: [a]\ndefault_target: '@b'", 2, "default_target", "there is no group 'b'"),
+        ("hosts: [a]\ndefault_target: 'a!a'", 2, "default_target", "nothing is left"),
         ("defaults: {port: '22'}", 1, "defaults.port", "must be a whole number, not a word"),
         ("defaults: {port: 70000}", 1, "defaults.port", "must be a whole number <= 65535"),
         ("defaults: {port: 0}", 1, "defaults.port", "must be a whole number >= 1"),
