@@ -105,9 +105,9 @@ def test_what_runs_in_a_session_ends_with_the_server(account: Account, client_ke
     with ExitStack() as stack:
         server = SshdStarter(account, client_keys, host_keys, stack)()
         with log_in(server, key_filename=str(server.key("ed25519"))) as client:
-            _, out, _ = client.exec_command("setsid sleep 1000 & echo $!", timeout=20)
-            assert int(out.readline()) > 0
-        assert "sleep 1000" in server.running()
+            _, out, _ = client.exec_command("setsid sh -c 'echo begun; sleep 1000; true' &", timeout=20)
+            assert out.readline() == "begun\n"
+        assert "sh -c echo begun; sleep 1000; true" in server.running()
         directory = server.directory
     assert server.running() == []
     assert not directory.exists()
