@@ -15,7 +15,7 @@ import hmac
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,59 +195,59 @@ class _Known:
 
 
 class _File:
-    """One known_hosts file: plain names in a dict, hashed names and patterns in a list."""
+    """One known_hosts file: plain names in a dict, hashed names and patterns in lists."""
 
     def __init__(self, path: Path) -> None:
         self.stamp = _stamp(path)
         self._plain: dict[str, list[Entry]] = {}
-        self._other: list[tuple[re.Pattern[str] | _Hashed | None, tuple[re.Pattern[str], ...], Entry]] = []
+        self._hashed: list[tuple[bytes, bytes, Entry]] = []
+        self._patterns: list[tuple[re.Pattern[str], re.Pattern[str] | None, Entry]] = []
+        # A host is looked up before and after its key exchange, and each hashed line costs an HMAC per look.
+        self._found: dict[str, list[Entry]] = {}
         for entry in _parse(path, _text(path)):
             self._index(entry)
 
     def known(self, host: Host) -> _Known:
         own = self._named(lookup_name(host.address, host.port))
-        return _Known(own, self._named(host.address.lower()) if host.port != 22 else [])
+        vouched = host.port == 22 or any(not entry.revoked for entry in own)
+        return _Known(own, [] if vouched else self._named(host.address.lower()))
 
     def _named(self, name: str) -> list[Entry]:
-        found = list(self._plain.get(name, ()))
-        for wanted, unwanted, entry in self._other:
-            if wanted is not None and wanted.fullmatch(name) and not any(p.fullmatch(name) for p in unwanted):
-                found.append(entry)
-        return found
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _find(self, name: str) -> list[Entry]:
+        data = name.encode()
+        hashed = [entry for salt, digest, entry in self._hashed if hmac.digest(salt, data, "sha1") == digest]
+        patterned = [
+            entry
+            for wanted, unwanted, entry in self._patterns
+            if wanted.fullmatch(name) and not (unwanted and unwanted.fullmatch(name))
+        ]
+        return [*self._plain.get(name, ()), *hashed, *patterned]
 
     def _index(self, entry: Entry) -> None:
-        if entry.names.startswith("|1|"):
-            hashed = _Hashed.parse(entry.names)
-            if hashed is not None:
-                self._other.append((hashed, (), entry))
-            return
         names = entry.names.lower().split(",")
-        if any(char in entry.names for char in "*?!"):
-            wanted = "|".join(_pattern(name) for name in names if not name.startswith("!"))
-            unwanted = tuple(re.compile(_pattern(name[1:])) for name in names if name.startswith("!"))
-            self._other.append((re.compile(wanted) if wanted else None, unwanted, entry))
-            return
-        for name in names:
-            self._plain.setdefault(name, []).append(entry)
+        if entry.names.startswith("|1|"):
+            self._hashed += [(salt, digest, entry) for salt, digest in _unhashed(entry.names)]
+        elif any(char in entry.names for char in "*?!"):
+            wanted = _any_of(name for name in names if not name.startswith("!"))
+            unwanted = _any_of(name[1:] for name in names if name.startswith("!"))
+            if wanted:
+                self._patterns.append((wanted, unwanted, entry))
+        else:
+            for name in names:
+                self._plain.setdefault(name, []).append(entry)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    """A name hidden as HMAC-SHA1 under a salt, `|1|salt|hash` (ssh-keygen -H)."""
-
-    salt: bytes
-    digest: bytes
-
-    @classmethod
-    def parse(cls, field: str) -> _Hashed | None:
-        try:
-            _, _, salt, digest = field.split("|")
-            return cls(base64.b64decode(salt), base64.b64decode(digest))
-        except (ValueError, binascii.Error):
-            return None
-
-    def fullmatch(self, name: str) -> bool:
-        return hmac.digest(self.salt, name.encode(), "sha1") == self.digest
+def _unhashed(field: str) -> list[tuple[bytes, bytes]]:
+    """Salt and digest of a name hidden as HMAC-SHA1, `|1|salt|hash` (ssh-keygen -H); [] when it cannot be read."""
+    try:
+        _, _, salt, digest = field.split("|")
+        return [(base64.b64decode(salt), base64.b64decode(digest))]
+    except (ValueError, binascii.Error):
+        return []
 
 
 def _parse(path: Path, text: str) -> Iterator[Entry]:
@@ -267,8 +267,11 @@ def _parse(path: Path, text: str) -> Iterator[Entry]:
         yield Entry(names, key, marker == "@revoked", path, number)
 
 
-def _pattern(name: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in name)
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """Matches any of the patterns, in which `*` and `?` are wild; None where there are none."""
+    wild = {"*": ".*", "?": "."}
+    either = ["".join(wild.get(char) or re.escape(char) for char in pattern) for pattern in patterns]
+    return re.compile("|".join(either)) if either else None
 
 
 def _text(path: Path) -> str:
@@ -345,9 +348,9 @@ def _without(line: bytes, name: str) -> bytes:
     if len(fields) < 2 or fields[0].startswith((b"#", b"@")):
         return line
     field = fields[0].decode(errors="replace")
-    hashed = _Hashed.parse(field) if field.startswith("|1|") else None
-    if hashed is not None:
-        return b"" if hashed.fullmatch(name) else line
+    if field.startswith("|1|"):
+        same = any(hmac.digest(salt, name.encode(), "sha1") == digest for salt, digest in _unhashed(field))
+        return b"" if same else line
     names = [one for one in field.split(",") if one.lower() != name]
     if len(names) == field.count(",") + 1:
         return line
