@@ -118,6 +118,13 @@ def test_another_server_on_the_same_address_is_unknown_and_not_changed(file: Pat
         KnownHosts().check(host(file, port=2222), OTHER)
 
 
+def test_a_bare_name_vouches_for_another_port_whose_own_entry_only_revokes(file: Path) -> None:
+    file.write_text(f"@revoked [web01.example.com]:2222 {OTHER.line}\nweb01.example.com {KEY.line}\n")
+    KnownHosts().check(host(file, port=2222), KEY)
+    with pytest.raises(HostKeyRevoked):
+        KnownHosts().check(host(file, port=2222), OTHER)
+
+
 def test_lines_that_cannot_be_read_are_passed_over(file: Path) -> None:
     file.write_text(
         f"junk\n@cert-authority * {KEY.line}\n|1|broken ssh-rsa AAAA\nx ssh-rsa !!!\nweb01.example.com {KEY.line}\n"
