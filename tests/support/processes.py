@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+_DEATH_SECONDS = 10.0
 
 
 def descendants(pid: int) -> list[int]:
@@ -35,9 +38,15 @@ def command_line(pid: int) -> str:
 
 
 def end(pids: Iterable[int]) -> None:
+    """Kill them, and wait until each is dead: a signal is only on its way when it has been sent."""
     for pid in pids:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            descriptor = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                select.select([descriptor], [], [], _DEATH_SECONDS)
+            finally:
+                os.close(descriptor)
 
 
 def _all() -> list[int]:
