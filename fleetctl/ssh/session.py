@@ -21,6 +21,7 @@ _WINDOW_SIZE = 1024 * 1024
 _REPLY_SECONDS = 30.0
 _IDLE_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
+_VEOF = b"\x04"
 
 Receive = Callable[[Stream, bytes], None]
 """Takes output as it comes; may block, which in the end holds the remote command back."""
@@ -54,8 +55,8 @@ class Session:
         self._transport = transport
         self._wire = wire
         self._notes = notes
-        # Two openings at once can swap their failures (transport.py: `saved_exception`).
-        self._opening_lock = threading.Lock()
+        # Two questions at once can swap their answers (transport.py: `saved_exception`, `completion_event`).
+        self._asking_lock = threading.Lock()
         self.timings = timings
 
     @property
@@ -90,9 +91,9 @@ class Session:
                 channel = self._open(cancel)
                 try:
                     self._request(channel, command, cancel, pty=pty)
-                    with _Feeder(channel, stdin):
+                    with _Feeder(channel, stdin, pty=pty):
                         _pump(channel, receive)
-                    return self._ended(channel)
+                        return self._ended(channel, cancel)
                 finally:
                     with translated(Stage.CHANNEL, self._notes):
                         channel.close()
@@ -106,12 +107,17 @@ class Session:
 
         Raises: TimedOut, ConnectionLost, Cancelled.
         """
-        with cancel.guard(seconds, self.abort) as guard, translated(Stage.CHANNEL, self._notes):
+        with (
+            self._asking_lock,
+            cancel.guard(seconds, self.abort) as guard,
+            translated(Stage.CHANNEL, self._notes),
+        ):
             self._transport.global_request("keepalive@openssh.com", wait=True)
         cancel.check()
         _check_deadline(guard, seconds)
         if not self.alive:
-            raise ConnectionLost("the connection ended", hint="the host or the network went away")
+            reason = self._notes.goodbye or "closed by the server"
+            raise ConnectionLost(f"the connection ended: {reason}", hint="the host or the network went away")
 
     def abort(self) -> None:
         """Cut the connection from any thread; whoever waits on it is woken."""
@@ -123,7 +129,7 @@ class Session:
         self._transport.join(_JOIN_SECONDS)
 
     def _open(self, cancel: Cancel) -> Channel:
-        with self._opening_lock, translated(Stage.CHANNEL, self._notes):
+        with self._asking_lock, translated(Stage.CHANNEL, self._notes):
             cancel.check()
             return self._transport.open_session(window_size=_WINDOW_SIZE, timeout=_REPLY_SECONDS)
 
@@ -138,26 +144,28 @@ class Session:
                 _check_deadline(guard, _REPLY_SECONDS)
                 raise
 
-    def _ended(self, channel: Channel) -> Ended:
+    def _ended(self, channel: Channel, cancel: Cancel) -> Ended:
         # The status may follow the end of output; the server's close of the channel ends the wait.
-        channel.status_event.wait(_IDLE_SECONDS)
+        while not channel.status_event.wait(_IDLE_SECONDS):
+            pass
         if channel.exit_status >= 0:
             return Ended(channel.exit_status)
-        if self.alive:
-            return Ended(None)
-        reason = self._notes.goodbye or "closed while the command ran"
-        raise ConnectionLost(f"the connection ended: {reason}", hint="what the command had done by then is not known")
+        # A connection that dies ends its channels first (transport.py: `run`), so only an answer tells.
+        self.round_trip(cancel)
+        return Ended(None)
 
 
 class _Feeder:
     """Sends stdin to a channel from a thread of its own, for a remote command may not read until it has written.
 
     When stdin breaks off the channel is closed: the command must not take it for the end.
+    On a terminal the end is typed (VEOF), for there the end of a channel's data ends nothing.
     """
 
-    def __init__(self, channel: Channel, stdin: Stdin | None) -> None:
+    def __init__(self, channel: Channel, stdin: Stdin | None, *, pty: bool) -> None:
         self._channel = channel
         self._stdin = stdin
+        self._end = _VEOF if pty else b""
         self._thread: threading.Thread | None = None
         self._failure: FleetError | None = None
 
@@ -178,6 +186,7 @@ class _Feeder:
 
     def _feed(self, stdin: Stdin) -> None:
         offset = 0
+        last = b"\n"
         while not self._channel.closed:
             try:
                 data = stdin.read(offset, 0.5)
@@ -186,13 +195,14 @@ class _Feeder:
                 self._channel.close()
                 return
             if data == b"":
-                self._end_input()
+                self._end_input(last)
                 return
             if data is not None:
                 sent = self._send(data)
                 if not sent:
                     return
                 offset += sent
+                last = data[sent - 1 : sent]
 
     def _send(self, data: bytes) -> int:
         try:
@@ -200,8 +210,12 @@ class _Feeder:
         except FOREIGN:
             return 0  # the command does not read any more: its exit status tells the rest
 
-    def _end_input(self) -> None:
+    def _end_input(self, last: bytes = b"\n") -> None:
+        # After an unfinished line the first VEOF only hands that line over (termios(3)).
+        end = self._end if last == b"\n" else 2 * self._end
         try:
+            if end:
+                self._channel.sendall(end)
             self._channel.shutdown_write()
         except FOREIGN:
             return  # likewise

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from paramiko import Channel
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import Cancelled, ChannelRefused, FleetError, TimedOut
@@ -18,7 +19,7 @@ from fleetctl.operations.stdin import Broadcast
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.packets import PacketLayer
 from fleetctl.ssh.pool import Pool
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.session import Ended, Session
 from tests.support.sshd import Sshd, SshdStarter
 
 
@@ -119,6 +120,59 @@ def test_a_command_never_takes_broken_stdin_for_its_end(session: Session, cancel
         session.run("cat; echo all of it", got.into, cancel, stdin=stdin)
     os.close(directory)
     assert got.stdout == b""
+
+
+def test_the_exit_code_is_waited_for_when_output_ended_before_the_command(
+    session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleetctl.ssh.session._IDLE_SECONDS", 0.05)
+    read_end, write_end = os.pipe()
+    with Broadcast(read_end) as stdin:
+        for source in (None, stdin):
+            got = Collected()
+            assert session.run("echo out; exec >&- 2>&-; sleep 0.5; exit 3", got.into, cancel, stdin=source) == Ended(3)
+            assert got.stdout == b"out\n"
+    os.close(write_end)
+    os.close(read_end)
+
+
+def test_stdin_goes_on_after_the_end_of_output(session: Session, cancel: Cancel, tmp_path: Path) -> None:
+    data = os.urandom(5_000_000)
+    (tmp_path / "data").write_bytes(data)
+    descriptor = os.open(tmp_path / "data", os.O_RDONLY)
+    line = f"exec >&- 2>&-; test $(sha256sum | cut -c1-64) = {hashlib.sha256(data).hexdigest()}"
+    with Broadcast(descriptor) as stdin:
+        assert session.run(line, Collected().into, cancel, stdin=stdin) == Ended(0)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("data", [b"", b"line\n", b"no end of line"])
+def test_a_reader_on_a_terminal_sees_the_end_of_its_stdin(session: Session, cancel: Cancel, data: bytes) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, data)
+    os.close(write_end)
+    got = Collected()
+    with Broadcast(read_end) as stdin:
+        # What is typed before it reads is echoed, so the answer is marked.
+        line = 'echo "bytes read: $(wc -c)"'
+        assert session.run(line, got.into, cancel, pty=True, stdin=stdin, timeout=20) == Ended(0)
+    os.close(read_end)
+    assert f"bytes read: {len(data)}\r\n".encode() in got.stdout
+
+
+def test_a_connection_that_ends_without_an_exit_status_is_lost_and_no_signal(
+    session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """paramiko ends the channels of a dying connection first: there is a moment in which only they are gone."""
+    unlink = Channel._unlink  # type: ignore[attr-defined]  # missing in types-paramiko
+
+    def slowly(channel: Channel) -> None:
+        unlink(channel)
+        threading.Event().wait(0.3)
+
+    monkeypatch.setattr(Channel, "_unlink", slowly)
+    with pytest.raises(TimedOut):
+        session.run("sleep 60", Collected().into, cancel, timeout=0.3)
 
 
 def test_without_stdin_a_reader_sees_its_end_at_once(session: Session, cancel: Cancel) -> None:
