@@ -31,7 +31,8 @@ from fleetctl.operations.command import Command
 from fleetctl.operations.ping import Ping
 from fleetctl.rollout import roll_out
 from fleetctl.ssh.dial import Dialer
-from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.ssh.hostkeys import KnownHosts
+from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Stdin
 

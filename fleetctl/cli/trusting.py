@@ -18,7 +18,8 @@ from fleetctl.errors import FleetError, HostKeyChanged, HostKeyRevoked, HostKeyU
 from fleetctl.fleet import Fleet
 from fleetctl.model import Host
 from fleetctl.nodes import fold
-from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.ssh.hostkeys import KnownHosts
+from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.views import Screen, render_table
 
 _INTERRUPTED = 130

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from paramiko import Transport
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import ConnectTimeout, FleetError, TimedOut, UnreachableError
+from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, TimedOut, UnreachableError
 from fleetctl.model import Host
-from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.keys import KeyRing
+from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.login import log_in
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.session import Session
@@ -40,14 +41,14 @@ class Dialer:
         Raises: UnreachableError, UntrustedError, DeniedError, TimedOut and their kinds; Cancelled.
         """
         started = time.monotonic()
-        wire = connect(host.address, host.port, host.connect_timeout, cancel)
+        wire = _connected(host, cancel)
         connected = time.monotonic()
         notes = ServerNotes(host.name)
         with self._shaking_hands(host, wire, notes, cancel) as transport:
             self.known_hosts.check(host, _server_key(transport))
             trusted = time.monotonic()
             with translated(Stage.LOGIN, notes):
-                log_in(transport, host.login, self._keys)
+                log_in(transport, host.login, self._keys, self._login_timeout)
         timings = {
             "connect": connected - started,
             "handshake": trusted - connected,
@@ -60,7 +61,7 @@ class Dialer:
 
         Raises: UnreachableError and its kinds; Cancelled.
         """
-        wire = connect(host.address, host.port, host.connect_timeout, cancel)
+        wire = _connected(host, cancel)
         with self._shaking_hands(host, wire, ServerNotes(host.name), cancel) as transport:
             key = _server_key(transport)
         transport.close()
@@ -87,9 +88,22 @@ class Dialer:
             raise
 
 
+def _connected(host: Host, cancel: Cancel) -> Wire:
+    """A connection to the host itself. Behind a bastion its address may be another machine here, so none is made."""
+    if host.jump:
+        hops = ", ".join(hop.name for hop in host.jump)
+        raise NotConnected(
+            f"is behind {hops}, and connections through a jump host cannot be made yet",
+            hint="run fleetctl on the jump host, or take `jump` out if the host can be reached from here",
+        )
+    return connect(host.address, host.port, host.connect_timeout, cancel)
+
+
 def _shake_hands(transport: Transport, notes: ServerNotes) -> None:
     try:
         shake_hands(transport)
+    except RuntimeError as error:  # threading.py: `start`
+        raise NotConnected(f"cannot go on: {error}", hint="raise `ulimit -u` or lower --fanout") from error
     except FOREIGN as error:
         stage = Stage.HANDSHAKE if transport.remote_version else Stage.BANNER
         raise translate(error, stage, notes) from error

@@ -8,8 +8,7 @@ list has succeeded in part only (auth_handler.py: `wait_for_response`), and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import paramiko
 from paramiko import PKey, Transport
@@ -17,8 +16,9 @@ from paramiko.ssh_exception import AuthenticationException, BadAuthenticationTyp
 
 from fleetctl.errors import DeniedError, KeyUnusable
 from fleetctl.model import Login, Secret
-from fleetctl.ssh.hostkeys import fingerprint
+from fleetctl.ssh.agent import agent_keys
 from fleetctl.ssh.keys import KeyRing
+from fleetctl.ssh.known_hosts import fingerprint
 from fleetctl.ssh.transport import try_login
 
 _MAX_KEYS = 5
@@ -26,60 +26,90 @@ _MAX_KEYS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """One way to log in: the SSH method it is, how to name it to people when it failed, and the attempt itself."""
+    """One way to log in: the SSH method it is, what it is made of, how to name it when it failed, and the attempt."""
 
     method: str
+    source: str
     name: Callable[[], str]
     attempt: Callable[[Transport], list[str]]
 
 
-def log_in(transport: Transport, login: Login, ring: KeyRing) -> None:
+@dataclass(slots=True)
+class _Course:
+    """How a login has gone so far. `allowed` is what the server would take next; None before it has said so."""
+
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    offered: list[str] = field(default_factory=list)
+    allowed: list[str] | None = None
+    password_rejected: bool = False
+
+    def has_room_for(self, proof: _Proof) -> bool:
+        if proof.method == "keyboard-interactive" and self.password_rejected:
+            return False  # the same password again would only bring a lock-out nearer
+        if (proof.method, proof.source) in self.tried:
+            return False
+        return self.allowed is None or proof.method in self.allowed
+
+    def takes(self, proof: _Proof, transport: Transport) -> bool:
+        """Try it; whether the server accepted it, be it as a part of what it requires."""
+        self.tried.add((proof.method, proof.source))
+        left: list[str] = []
+        try:
+            left = proof.attempt(transport)
+        except BadAuthenticationType as error:
+            self.allowed = list(error.allowed_types)
+            return False
+        except AuthenticationException as error:
+            if not transport.is_active() or "timeout" in str(error):
+                raise
+            self.password_rejected |= proof.method == "password"
+        if not transport.is_authenticated():
+            self.offered.append(f"{proof.name()} (accepted, more is required)" if left else proof.name())
+            self.allowed = left or self.allowed
+        return bool(left) or transport.is_authenticated()
+
+
+def log_in(transport: Transport, login: Login, ring: KeyRing, patience: float) -> None:
     """Authenticate, or say what was offered and what the server would take.
+
+    Args:
+        patience: seconds for each answer of the ssh-agent.
 
     Raises:
         DeniedError: nothing was accepted; facts `offered`, `allowed` and `unusable`.
         Foreign errors when the connection breaks: for `translated(Stage.LOGIN)`.
     """
-    unusable: list[KeyUnusable] = []
-    offered: list[str] = []
-    allowed: list[str] | None = None
-    password_rejected = False
-    for proof in _proofs(login, ring, unusable):
-        if allowed is not None and proof.method not in allowed:
-            continue
-        if proof.method == "keyboard-interactive" and password_rejected:
-            continue  # the same password again would only bring a lock-out nearer
-        try:
-            left = proof.attempt(transport)
-        except BadAuthenticationType as error:
-            allowed = list(error.allowed_types)
-            continue
-        except AuthenticationException as error:
-            if not transport.is_active() or "timeout" in str(error):
-                raise
-            password_rejected = proof.method == "password"
-            left = []
-        if transport.is_authenticated():
-            return
-        offered.append(f"{proof.name()} (accepted, more is required)" if left else proof.name())
-        allowed = list(left) or allowed
-    if not offered and allowed is None and _needs_no_proof(transport, login.user):
+    course = _Course()
+    unusable: dict[str, KeyUnusable] = {}
+    accepted = True
+    while accepted:  # a part: what was passed over before may be just what is required now
+        accepted = False
+        for proof in _proofs(login, ring, unusable, patience):
+            if course.has_room_for(proof):
+                accepted |= course.takes(proof, transport)
+            if transport.is_authenticated():
+                return
+    if not course.offered and course.allowed is None and _needs_no_proof(transport, login.user):
         return
-    raise _denied(login.user, offered, allowed or _allowed(transport, login.user), unusable)
+    allowed = course.allowed or _allowed(transport, login.user)
+    raise _denied(login.user, course.offered, allowed, list(unusable.values()))
 
 
-def _proofs(login: Login, ring: KeyRing, unusable: list[KeyUnusable]) -> Iterator[_Proof]:
+def _proofs(login: Login, ring: KeyRing, unusable: dict[str, KeyUnusable], patience: float) -> Iterator[_Proof]:
     keys = 0
     for path in login.keys:
         try:
             key = ring.key(path, login.key_passphrase)
         except KeyUnusable as error:
-            unusable.append(error)
+            unusable[path] = error
             continue
         keys += 1
         yield _key_proof(login.user, path, key)
     if login.agent and keys < _MAX_KEYS:
-        yield from _agent_proofs(login.user, _MAX_KEYS - keys)
+        try:
+            yield from _agent_proofs(login.user, _MAX_KEYS - keys, patience)
+        except KeyUnusable as error:
+            unusable["agent"] = error
     if login.password is not None:
         yield _password_proof(login.user, login.password)
         yield _prompted_password_proof(login.user, login.password)
@@ -92,13 +122,12 @@ def _key_proof(user: str, where: str, key: PKey) -> _Proof:
     def attempt(transport: Transport) -> list[str]:
         return try_login(transport, lambda handler, done: handler.auth_publickey(user, key, done))
 
-    return _Proof("publickey", name, attempt)
+    return _Proof("publickey", f"{where} {key.get_base64()}", name, attempt)
 
 
-def _agent_proofs(user: str, most: int) -> Iterator[_Proof]:
-    # An agent connection is one conversation without a lock (agent.py): each login opens its own.
-    with closing(paramiko.Agent()) as agent:
-        for key in agent.get_keys()[:most]:
+def _agent_proofs(user: str, most: int, patience: float) -> Iterator[_Proof]:
+    with agent_keys(patience) as keys:
+        for key in keys[:most]:
             yield _key_proof(user, "of the agent", key)
 
 
@@ -106,7 +135,7 @@ def _password_proof(user: str, password: Secret) -> _Proof:
     def attempt(transport: Transport) -> list[str]:
         return try_login(transport, lambda handler, done: handler.auth_password(user, password.reveal(), done))
 
-    return _Proof("password", lambda: "password", attempt)
+    return _Proof("password", "password", lambda: "password", attempt)
 
 
 def _prompted_password_proof(user: str, password: Secret) -> _Proof:
@@ -118,7 +147,7 @@ def _prompted_password_proof(user: str, password: Secret) -> _Proof:
     def attempt(transport: Transport) -> list[str]:
         return try_login(transport, lambda handler, done: handler.auth_interactive(user, answer, done))
 
-    return _Proof("keyboard-interactive", lambda: "password, asked for", attempt)
+    return _Proof("keyboard-interactive", "password", lambda: "password, asked for", attempt)
 
 
 def _needs_no_proof(transport: Transport, user: str) -> bool:

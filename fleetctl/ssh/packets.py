@@ -26,6 +26,7 @@ from fleetctl.ssh.wire import Wire
 _TAG_SIZE = 16
 _BLOCK_SIZE = 16
 _MAX_PACKET_SIZE = 1024 * 1024
+_MAX_HELD_BYTES = 64 * 1024 * 1024
 _MSG_IGNORE = 2
 _MSG_DEBUG = 4
 _MSG_KEXINIT = 20
@@ -79,6 +80,7 @@ class PacketLayer(Packetizer):
         self._received = 0
         self._exchanging = False
         self._held: deque[tuple[int, Message]] = deque()
+        self._held_bytes = 0
         self._sending_lock = threading.Lock()
         self._closed_channels: set[bytes] = set()
 
@@ -112,8 +114,13 @@ class PacketLayer(Packetizer):
             kind, message = self._next_message()
             if not self._exchanging or kind < _FIRST_OF_CHANNELS:
                 return kind, message
+            self._held_bytes += len(message.asbytes())
+            if self._held_bytes > _MAX_HELD_BYTES:
+                raise SSHException("the server goes on sending and does not answer to a key exchange")
             self._held.append((kind, message))
-        return self._held.popleft()
+        kind, message = self._held.popleft()
+        self._held_bytes -= len(message.asbytes())
+        return kind, message
 
     def send_message(self, data: Message) -> None:
         """Send, unless it is for a channel that was closed by us (RFC 4254, 5.3)."""

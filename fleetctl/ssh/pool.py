@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fleetctl.cancel import Cancel
-from fleetctl.model import Host, Login
+from fleetctl.model import Hop, Host, HostKeyPolicy, Login
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.session import Session
 
-_Place = tuple[str, str, int, Login]
+_Place = tuple[str, str, int, Login, tuple[Hop, ...], tuple[str, ...], HostKeyPolicy]
 """What two hosts must share to be served by the same session; Host itself has dicts and cannot be a key."""
 
 
@@ -37,7 +37,7 @@ class Pool:
 
         Raises: as `Dialer.dial`.
         """
-        place = (host.name, host.address, host.port, host.login)
+        place = _place(host)
         session = self._take(place) or self.dialer.dial(host, cancel)
         try:
             yield session
@@ -86,3 +86,7 @@ class Pool:
         if not sessions:
             del self._idle[place]
         return session
+
+
+def _place(host: Host) -> _Place:
+    return host.name, host.address, host.port, host.login, host.jump, host.known_hosts, host.host_key_policy

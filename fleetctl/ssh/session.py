@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from paramiko import Channel, Transport
+from paramiko import Channel, SSHException, Transport
+from paramiko.buffered_pipe import BufferedPipe
 
 from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import ConnectionLost, FleetError, TimedOut
@@ -131,7 +132,10 @@ class Session:
     def _open(self, cancel: Cancel) -> Channel:
         with self._asking_lock, translated(Stage.CHANNEL, self._notes):
             cancel.check()
-            return self._transport.open_session(window_size=_WINDOW_SIZE, timeout=_REPLY_SECONDS)
+            channel = self._transport.open_session(window_size=_WINDOW_SIZE, timeout=_REPLY_SECONDS)
+        # Before a command is asked for nothing may come, so nothing is lost.
+        channel.in_buffer, channel.in_stderr_buffer = _Buffer(), _Buffer()
+        return channel
 
     def _request(self, channel: Channel, command: str, cancel: Cancel, *, pty: bool) -> None:
         # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).
@@ -153,6 +157,16 @@ class Session:
         # A connection that dies ends its channels first (transport.py: `run`), so only an answer tells.
         self.round_trip(cancel)
         return Ended(None)
+
+
+class _Buffer(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only
+    """Output that is not read yet. paramiko grants a window and never looks whether the server keeps to it."""
+
+    def feed(self, data: bytes | str) -> None:
+        # Called by the thread that reads, so raising ends the connection.
+        if len(self) + len(data) > 2 * _WINDOW_SIZE:
+            raise SSHException("the server sends more than its window allows")
+        super().feed(data)
 
 
 class _Feeder:

@@ -46,6 +46,9 @@ FOREIGN = (
 )
 """Everything that paramiko may raise, or hand over from its thread, for something a server did."""
 
+_TURNED_AWAY = ("Exceeded MaxStartups", "Not allowed at this time")
+"""What sshd says instead of a banner when it has too many logins at once (sshd.c: `drop_connection`), old and new."""
+
 _CHANNEL_REFUSALS = {
     1: (
         "the server prohibits sessions",
@@ -113,11 +116,12 @@ def _banner(error: Exception, notes: ServerNotes) -> HostError:
         return ConnectTimeout(
             "no SSH banner came", hint="is this an SSH server, and is it overloaded? --login-timeout waits longer"
         )
-    if notes.greeting and "MaxStartups" not in notes.greeting:
+    if notes.greeting and not notes.greeting.startswith(_TURNED_AWAY):
         return _not_ssh(notes.greeting)
     return TurnedAway(
         "the server closed the connection before its SSH banner",
-        hint="too many connections at once (MaxStartups)? lower --fanout or raise --retries",
+        hint="too many connections at once (MaxStartups), or a penalty (PerSourcePenalties)? "
+        "lower --fanout or raise --retries",
     )
 
 

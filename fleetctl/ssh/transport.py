@@ -14,6 +14,7 @@ from paramiko.auth_handler import AuthHandler
 
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.packets import PacketLayer
+from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.wire import Wire
 
 _LOOK_SECONDS = 2.0
@@ -51,7 +52,7 @@ _SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 def new_transport(wire: Wire, notes: ServerNotes, known_kinds: list[str]) -> Transport:
     """A transport that has not begun. `known_kinds` are the host key types to ask for first."""
-    transport = Transport(cast("socket.socket", wire), packetizer_class=PacketLayer)
+    transport = _Transport(cast("socket.socket", wire), packetizer_class=PacketLayer)
     transport.logger = cast("logging.Logger", notes)
     transport.banner_timeout = _UNBOUNDED_SECONDS
     transport.auth_timeout = _UNBOUNDED_SECONDS
@@ -88,7 +89,7 @@ def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Even
     Returns: what the server requires further; [] when nothing.
     Raises: paramiko's AuthenticationException and its kinds, or what ended the connection.
     """
-    handler = AuthHandler(transport) if transport.auth_handler is None else _NextMethod(transport)
+    handler = _Method(transport) if transport.auth_handler is None else _NextMethod(transport)
     transport.auth_handler = handler
     done = threading.Event()
     begin(handler, done)
@@ -103,7 +104,35 @@ def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Even
     raise error or paramiko.AuthenticationException("Authentication failed.")
 
 
-class _NextMethod(AuthHandler):
+class _Transport(Transport):
+    """Hands over what its thread met as one of the kinds that we translate, whatever a server made of it.
+
+    A key exchange with a point that is none, for one, ends in a ValueError of the cipher library.
+    """
+
+    def get_exception(self) -> Exception | None:
+        error = super().get_exception()
+        if error is None or isinstance(error, FOREIGN):
+            return error
+        return SSHException(f"{type(error).__name__}: {error}")
+
+
+class _Method(AuthHandler):
+    """One way to log in, tried on a connection."""
+
+    def _finalize_pubkey_algorithm(self, key_type: str) -> str:
+        """The signature to make with a key. Where the server takes none that ours can make, it is offered all the same.
+
+        paramiko raises in the thread that reads, which would end the connection and with it all other ways to log in;
+        so the server refuses one key.
+        """
+        try:
+            return super()._finalize_pubkey_algorithm(key_type)  # type: ignore[misc,no-any-return]  # as below
+        except paramiko.AuthenticationException:
+            return "rsa-sha2-512-cert-v01@openssh.com" if "-cert-" in key_type else "rsa-sha2-512"
+
+
+class _NextMethod(_Method):
     """A further method on a connection whose server has accepted the service request of the first (RFC 4252, 5).
 
     paramiko asks for the service again with each method, and asyncssh, for one, hangs up at the second request.

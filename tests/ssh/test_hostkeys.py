@@ -14,7 +14,8 @@ import pytest
 
 from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
 from fleetctl.model import Host, HostKeyPolicy, Login
-from fleetctl.ssh.hostkeys import KnownHosts, ServerKey, fingerprint
+from fleetctl.ssh.hostkeys import KnownHosts
+from fleetctl.ssh.known_hosts import ServerKey, fingerprint
 
 KEY = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"k" * 36)
 OTHER = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"o" * 36)
