@@ -8,7 +8,7 @@ ARGS =
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
-demo: .venv/demo ## see fleetctl work on twelve servers of its own, without a server of yours
+demo: .venv/demo ## see fleetctl work on ten servers of its own, without a server of yours
 	@.venv/bin/fleetctl demo
 
 test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the real ones need an OpenSSH sshd
