@@ -123,8 +123,9 @@ class Cancel:
                 self._sweep()
             heapq.heappush(self._guards, guard)
             if self._timer is None:
-                self._timer = threading.Thread(target=self._watch, name="deadlines", daemon=True)
-                self._timer.start()
+                timer = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                timer.start()
+                self._timer = timer
             elif self._guards[0] is guard:
                 self._guards_lock.notify()
 

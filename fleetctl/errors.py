@@ -23,7 +23,8 @@ FleetError                        code, message, hint, facts
 │   │   └── HostKeyRevoked
 │   ├── ChannelRefused            logged in, but the server opens no (further) channel
 │   ├── RequestRefused            the channel is open, but the command was not accepted
-│   └── TimedOut                  the operation did not end within its time
+│   ├── TimedOut                  the operation did not end within its time
+│   └── Fault                     a mistake of fleetctl itself
 └── Cancelled                     the run was called off
 
 A message says what happened; the hint says what to do next; facts are for programs. Text from a
@@ -167,6 +168,17 @@ class RequestRefused(HostError):
 
 class TimedOut(HostError):
     code = "timed-out"
+
+
+class Fault(HostError):
+    """An exception that nobody foresaw: the other hosts go on all the same."""
+
+    code = "internal"
+
+    def __init__(self, unforeseen: Exception) -> None:
+        super().__init__(
+            f"{type(unforeseen).__name__}: {unforeseen}", hint="this is a fault of fleetctl: please report it"
+        )
 
 
 class Cancelled(FleetError):

@@ -23,7 +23,7 @@ from fleetctl.engine import Engine
 from fleetctl.engine.dry import DryEngine
 from fleetctl.engine.task import Policy, Task
 from fleetctl.engine.threads import ThreadEngine
-from fleetctl.errors import FleetError
+from fleetctl.errors import Fault, FleetError
 from fleetctl.events import Event, HostFinished, Outcome, RunFinished, Status
 from fleetctl.inventory import Inventory, Overrides
 from fleetctl.model import Host, Secret
@@ -38,7 +38,8 @@ from fleetctl.ssh.session import Stdin
 
 _UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
 _FAILED = {Status.FAILED, Status.ERROR}
-_NO_EXIT_CODE = 255
+_LARGEST_EXIT_CODE = 255
+_NO_EXIT_CODE = _LARGEST_EXIT_CODE
 """What stands for a host without an exit code where the largest is asked for, as ssh has it."""
 
 
@@ -78,7 +79,8 @@ class Result:
         if self.cancelled:
             return 130
         if largest:
-            return max(map(_own_exit_code, self.outcomes.values()), default=0)
+            # RFC 4254 has 32 bits for an exit status, and a process has 8: 256 must not become 0.
+            return min(max(map(_own_exit_code, self.outcomes.values()), default=0), _LARGEST_EXIT_CODE)
         statuses = {outcome.status for outcome in self.outcomes.values()}
         return 3 if statuses & _UNREACHED else 1 if statuses & _FAILED else 0
 
@@ -132,6 +134,13 @@ class Fleet:
         names = self.inventory.select(target, exclude)
         return tuple(self.inventory.hosts(names, self._overrides, self._ask))
 
+    def places(self, target: str = "", exclude: str = "") -> tuple[Host, ...]:
+        """The same hosts without their secrets, for what needs no login.
+
+        Raises: TargetError.
+        """
+        return tuple(self.inventory.places(self.inventory.select(target, exclude), self._overrides))
+
     def start(
         self,
         operation: Command | Ping,
@@ -158,6 +167,8 @@ class Fleet:
             return self._pool.dialer.server_key(host, cancel)
         except FleetError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - the other hosts must go on
+            return Fault(error)
 
 
 def publish(events: Iterable[Event], consumers: Sequence[Consumer], cancel: Cancel) -> Result:

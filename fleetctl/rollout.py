@@ -38,7 +38,7 @@ def _happenings(task: Task, engine: Engine, cancel: Cancel, run: str) -> Iterato
     counts: Counter[Status] = Counter()
     failure: BaseException | None = None
 
-    def never_begun(host: str) -> HostFinished:
+    def never_begun(host: str, _begun: bool) -> HostFinished:
         outcome = Outcome(Status.SKIPPED, error=ErrorFacts("not-begun", "its turn never came"))
         return HostFinished(host=host, outcome=outcome, at=time.monotonic() - began)
 

@@ -48,19 +48,19 @@ class Selection:
     """Which hosts a command is for."""
 
     target: Annotated[
-        str,
+        str | None,
         typer.Option(
             "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts: web[01-20], @group, @tag:eu, combined with , & ! ^. Without it: all.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     exclude: Annotated[
-        str,
+        str | None,
         typer.Option(
             "-x", "--exclude", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts to leave out.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     inventory: InventoryFiles = field(default_factory=list)
     host: Annotated[
         list[str],
@@ -146,7 +146,7 @@ class Output:
     ] = False
     diff: Annotated[
         bool,
-        typer.Option("--diff", rich_help_panel=_OUTPUT, help="With fold: show what differs from the largest group."),
+        typer.Option("--diff", rich_help_panel=_OUTPUT, help="As -b, and show what differs from the largest group."),
     ] = False
     no_prefix: Annotated[
         bool, typer.Option("-N", "--no-prefix", rich_help_panel=_OUTPUT, help="No host names in front of lines.")
@@ -175,11 +175,12 @@ class Output:
 
     @property
     def view(self) -> ViewName:
-        """The view asked for. Raises: typer.BadParameter when -b contradicts -o."""
-        if not self.fold:
+        """The view asked for. Raises: typer.BadParameter when -b or --diff contradicts -o."""
+        if not self.fold and (not self.diff or self.output is ViewName.BOTH):
             return self.output
         if self.output not in {ViewName.STREAM, ViewName.FOLD}:
-            raise typer.BadParameter(f"-b means --output fold, and --output {self.output} was asked for too")
+            flag = "-b" if self.fold else "--diff"
+            raise typer.BadParameter(f"{flag} means --output fold, and --output {self.output} was asked for too")
         return ViewName.FOLD
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -13,7 +14,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Output, Pace, Selection
 from fleetctl.cli.prompts import ask_secret, confirm
-from fleetctl.cli.selecting import trust_command, wanted
+from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import complain, set_verbosity, warn
 from fleetctl.engine.task import Policy
@@ -34,23 +35,27 @@ def carry_out(
     access: Access,
     pace: Pace,
     output: Output,
-    stdin: Path | None = None,
+    stdin: int | None = None,
 ) -> int:
     """Do the operation on the selected hosts and show it. Returns: the process's exit code.
+
+    Args:
+        stdin: a descriptor that remote commands read from; it is closed in the end.
 
     Raises: UsageError and its kinds, before anything was contacted.
     """
     set_verbosity(output.verbose)
     screen = Screen.from_process()
     fleet = open_fleet(selection, access, pace)
-    hosts = fleet.hosts(wanted(selection), selection.exclude)
+    choose = fleet.places if output.dry_run else fleet.hosts
+    hosts = choose(wanted(selection), unwanted(selection))
     warn_about(hosts)
     with ExitStack() as stack:
         consumers = _consumers(screen, output)
         cancel = stack.enter_context(Cancel())
         stack.enter_context(Interrupts(cancel))
         stack.enter_context(fleet)
-        broadcast = stack.enter_context(_broadcast(stdin)) if stdin else None
+        broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
         events = fleet.start(operation, hosts, cancel, stdin=broadcast, dry=output.dry_run)
         result = publish(events, consumers, cancel)
     _tell_unwritten(result)
@@ -58,17 +63,18 @@ def carry_out(
 
 
 def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
-    """The fleet that the options describe. Raises: InventoryError, UsageError."""
+    """The fleet that the options describe. Raises: InventoryError, TargetError, UsageError."""
     inventory = load_inventory(selection.inventory, selection.host)
     for line in inventory.warnings:
         warn(line)
+    inventory.select(wanted(selection), unwanted(selection))  # before anyone is asked for a password
     overrides = Overrides(
         user=access.user,
         port=access.port,
-        keys=tuple(access.key) or None,
+        keys=tuple(map(os.path.expanduser, access.key)) or None,
         password=ask_secret("Password for all hosts: ") if access.ask_pass else None,
         host_key_policy=access.host_key_policy,
-        known_hosts=tuple(access.known_hosts) or None,
+        known_hosts=tuple(map(os.path.expanduser, access.known_hosts)) or None,
         connect_timeout=pace.connect_timeout,
     )
     policy = Policy(fanout=pace.fanout, retries=pace.retries, login_timeout=pace.login_timeout)
@@ -76,19 +82,28 @@ def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
     return Fleet(inventory, overrides=overrides, ask=ask_secret, policy=policy, trust_command=command)
 
 
-def piped_stdin(named: Path | None, *, leave: bool) -> Path | None:
-    """The file that remote commands read: the one named, or our own stdin when something was piped into it.
+def piped_stdin(named: Path | None, *, leave: bool) -> int | None:
+    """A descriptor for what remote commands read: the file named, or our own stdin when something was piped into it.
 
     A terminal, /dev/null and a closed stdin give nothing. Raises: UsageError.
     """
     if named is not None:
-        if not named.is_file():
-            raise UsageError(f"cannot read {named}: no such file", hint="--stdin takes the path of a file")
-        return named
+        return _opened(named)
     if leave or sys.stdin is None:
         return None
     mode = os.fstat(sys.stdin.fileno()).st_mode
-    return Path("/dev/stdin") if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode) else None
+    # Opened anew by its path it would begin again at its first byte, and a socket cannot be opened at all.
+    return os.dup(sys.stdin.fileno()) if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode) else None
+
+
+def _opened(path: Path) -> int:
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return os.open(path, os.O_RDONLY)
+    except OSError as error:
+        hint = "--stdin takes a file or a pipe"
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=hint) from error
 
 
 def warn_about(hosts: Sequence[Host]) -> None:
@@ -108,7 +123,9 @@ def _consumers(screen: Screen, output: Output) -> list[Consumer]:
 
 
 def _check_directory(directory: Path, *, yes: bool) -> None:
-    """Results of two runs must not mix unseen."""
+    """Results of two runs must not mix unseen. Raises: UsageError."""
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is not a directory", hint="--save takes a directory; it is made if need be")
     if yes or not directory.exists() or not any(directory.iterdir()):
         return
     if not confirm(f"{directory} is not empty. Write into it?"):
@@ -116,8 +133,7 @@ def _check_directory(directory: Path, *, yes: bool) -> None:
 
 
 @contextmanager
-def _broadcast(source: Path) -> Iterator[Broadcast]:
-    descriptor = os.open(source, os.O_RDONLY)
+def _broadcast(descriptor: int) -> Iterator[Broadcast]:
     try:
         with Broadcast(descriptor) as broadcast:
             yield broadcast

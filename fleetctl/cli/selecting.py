@@ -8,23 +8,31 @@ from dataclasses import replace
 
 from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.sources import load_inventory
+from fleetctl.errors import TargetError
 from fleetctl.inventory import parse_adhoc
 
 
 def with_words(selection: Selection, words: Sequence[str]) -> Selection:
     """The selection with TARGET arguments added to --target."""
-    return replace(selection, target=",".join(part for part in (selection.target, *words) if part))
+    return replace(selection, target=_joined([selection.target, *words]))
 
 
 def selected_names(selection: Selection) -> list[str]:
     """Names in inventory order. Raises: InventoryError, TargetError."""
-    inventory = load_inventory(selection.inventory, selection.host)
-    return inventory.select(wanted(selection), selection.exclude)
+    return load_inventory(selection.inventory, selection.host).select(wanted(selection), unwanted(selection))
 
 
 def wanted(selection: Selection) -> str:
-    """The target expression, in which the hosts named with -H count as well."""
-    return ",".join(part for part in (selection.target, *(parse_adhoc(spec).name for spec in selection.host)) if part)
+    """The target expression, in which the hosts named with -H count as well; "" when none was given.
+
+    Raises: TargetError.
+    """
+    return _joined([selection.target, *(parse_adhoc(spec).name for spec in selection.host)]) or ""
+
+
+def unwanted(selection: Selection) -> str:
+    """The expression of the hosts to leave out; "" when none was given. Raises: TargetError."""
+    return _joined([selection.exclude]) or ""
 
 
 def trust_command(selection: Selection, access: Access) -> str:
@@ -37,6 +45,14 @@ def trust_command(selection: Selection, access: Access) -> str:
     for spec in selection.host:
         words += ["-H", _with_port(spec, access.port)]
     return shlex.join(words if selection.host or access.port is None else [*words, "--port", str(access.port)])
+
+
+def _joined(expressions: Sequence[str | None]) -> str | None:
+    """All that were given, in one. Raises: TargetError for an empty one, as an unset variable makes it."""
+    given = [expression for expression in expressions if expression is not None]
+    if not all(expression.strip() for expression in given):
+        raise TargetError("an empty target was given", hint="is a variable in it unset? `@*` is all hosts")
+    return ",".join(given) if given else None
 
 
 def _with_port(spec: str, port: int | None) -> str:

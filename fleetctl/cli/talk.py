@@ -46,7 +46,16 @@ def set_verbosity(level: int) -> None:
     """-v tells what we do, -vv what paramiko does as well. Secrets are in neither."""
     if not level:
         return
-    logging.basicConfig(format="%(relativeCreated)7.0f %(threadName)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Harmless("%(relativeCreated)7.0f %(threadName)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("fleetctl").setLevel(logging.DEBUG if level > 1 else logging.INFO)
     if level > 1:
         logging.getLogger("paramiko").setLevel(logging.DEBUG)
+
+
+class _Harmless(logging.Formatter):
+    """Servers have their say in log lines, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(sanitize, super().format(record).split("\n")))

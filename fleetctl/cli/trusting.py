@@ -12,7 +12,7 @@ from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Pace, Selection
 from fleetctl.cli.prompts import confirm
 from fleetctl.cli.running import open_fleet
-from fleetctl.cli.selecting import trust_command, wanted
+from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.talk import complain, warn
 from fleetctl.errors import FleetError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from fleetctl.fleet import Fleet
@@ -49,7 +49,7 @@ class Scanned:
 def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool) -> int:
     """Returns: 0 when every host is trusted now, else 3; 130 when interrupted."""
     with open_fleet(selection, access, pace) as fleet, Cancel() as cancel, Interrupts(cancel):
-        hosts = fleet.hosts(wanted(selection), selection.exclude)
+        hosts = fleet.places(wanted(selection), unwanted(selection))
         scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(hosts, cancel)]
         if cancel.is_set():
             return _INTERRUPTED
@@ -97,12 +97,18 @@ def _write(known_hosts: KnownHosts, to_write: Sequence[Scanned], *, yes: bool) -
     """Write the keys down after a question. Returns: the names of the hosts now known."""
     if not to_write:
         return set()
-    file = to_write[0].host.known_hosts[0] if to_write[0].host.known_hosts else "known_hosts"
-    if not yes and not confirm(f"Write {len(to_write)} {'key' if len(to_write) == 1 else 'keys'} to {file}?"):
+    files = ", ".join(dict.fromkeys(file for one in to_write for file in one.host.known_hosts[:1]))
+    if not yes and not confirm(f"Write {len(to_write)} {'key' if len(to_write) == 1 else 'keys'} to {files}?"):
         complain("nothing was written", "compare the fingerprints, then say yes, or add --yes")
         return set()
-    for one in to_write:
-        if one.key is not None:
-            write = known_hosts.replace if one.state is State.CHANGED else known_hosts.add
-            write(one.host, one.key)
-    return {one.host.name for one in to_write}
+    return {one.host.name for one in to_write if one.key is not None and _wrote(known_hosts, one, one.key)}
+
+
+def _wrote(known_hosts: KnownHosts, one: Scanned, key: ServerKey) -> bool:
+    write = known_hosts.replace if one.state is State.CHANGED else known_hosts.add
+    try:
+        write(one.host, key)
+    except FleetError as error:
+        complain(f"{one.host.name}: {error.message}", error.hint)
+        return False
+    return True

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from fleetctl.events import Event, HostFinished, HostStarted, Output
 
 
-def settle(hosts: Iterable[str], events: Iterable[Event], missing: Callable[[str], HostFinished]) -> Iterator[Event]:
+def settle(
+    hosts: Iterable[str], events: Iterable[Event], missing: Callable[[str, bool], HostFinished]
+) -> Iterator[Event]:
     """Pass events on so that each host has at most one HostStarted and exactly one HostFinished, last.
 
     What speaks of a host after its end, of a host begun already, or of one that is not in `hosts`, is
-    dropped. When the stream ends or breaks, each host still open is ended by `missing(host)`.
+    dropped. When the stream ends or breaks, each host still open is ended by `missing(host, begun)`.
 
     Raises: what the stream raised, after every account is closed.
     """
@@ -26,7 +28,7 @@ def settle(hosts: Iterable[str], events: Iterable[Event], missing: Callable[[str
     except BaseException as error:  # noqa: BLE001 - raised again below, when the accounts are closed
         failure = error
     for host in sorted(accounts, key=lambda name: not accounts[name]):
-        yield missing(host)
+        yield missing(host, accounts[host])
     if failure is not None:
         raise failure
 

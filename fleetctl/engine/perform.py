@@ -39,12 +39,7 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
         outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=not attempts.begun)
     except Exception as error:  # noqa: BLE001 - the other hosts must go on
         _log.debug("%s: %s", context.host.name, traceback.format_exc())
-        facts = ErrorFacts(
-            "internal",
-            f"{type(error).__name__}: {error}",
-            hint="this is a fault of fleetctl: please report it",
-        )
-        outcome = Outcome(Status.ERROR, error=facts, remote_ended=not attempts.begun)
+        outcome = Outcome(Status.ERROR, error=facts_of(errors.Fault(error)), remote_ended=not attempts.begun)
     return msgspec.structs.replace(
         outcome,
         seconds=time.monotonic() - started,

@@ -11,6 +11,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.engine.ledger import settle
 from fleetctl.engine.perform import perform
 from fleetctl.engine.task import Task
+from fleetctl.errors import FleetError
 from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, Output, Status, Stream
 from fleetctl.model import Host
 from fleetctl.operations import Context
@@ -54,15 +55,13 @@ class _Work:
         self._started = time.monotonic()
         self._hosts: queue.SimpleQueue[Host] = queue.SimpleQueue()
         self._happened: queue.Queue[Event | None] = queue.Queue(_QUEUED_EVENTS)
-        self._busy = min(task.policy.fanout, len(task.hosts))
+        self._busy = 0
 
     def events(self) -> Iterator[Event]:
         """What the workers report, until all of them are done or, after a cancel, had time to be."""
         for host in self._task.hosts:
             self._hosts.put(host)
-        workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(self._busy)]
-        for worker in workers:
-            worker.start()
+        workers = self._workers()
         try:
             yield from self._reports()
         except GeneratorExit:
@@ -74,13 +73,28 @@ class _Work:
             for worker in workers:
                 worker.join(_JOIN_SECONDS if not self._busy else 0)
 
-    def unfinished(self, host: str) -> HostFinished:
+    def unfinished(self, host: str, begun: bool) -> HostFinished:
         """The end of a host that no worker reported."""
         if self._cancel.is_set():
-            outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", self._cancel.reason))
+            status, error = Status.CANCELLED, ErrorFacts("cancelled", self._cancel.reason)
         else:
-            outcome = Outcome(Status.ERROR, error=ErrorFacts("worker-lost", "its worker ended without a result"))
-        return HostFinished(host=host, outcome=outcome, at=self._now())
+            status, error = Status.ERROR, ErrorFacts("worker-lost", "its worker ended without a result")
+        return HostFinished(host=host, outcome=Outcome(status, error=error, remote_ended=not begun), at=self._now())
+
+    def _workers(self) -> list[threading.Thread]:
+        """As many as are allowed, or as the system gives. Raises: FleetError when it gives none."""
+        workers: list[threading.Thread] = []
+        for number in range(min(self._task.policy.fanout, len(self._task.hosts))):
+            worker = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            try:
+                worker.start()
+            except RuntimeError as error:
+                if not workers:
+                    raise FleetError(f"cannot begin: {error}", hint="raise `ulimit -u`") from error
+                break
+            workers.append(worker)
+        self._busy = len(workers)
+        return workers
 
     def _reports(self) -> Iterator[Event]:
         give_up = float("inf")

@@ -95,9 +95,11 @@ class Inventory:
 
         Raises: SecretError.
         """
-        secrets = Secrets(ask, hidden_variables(self._levels))
-        records = Records(self._precedence, self._membership, self._jumps, overrides or Overrides(), secrets)
-        return [records.make(name) for name in names]
+        return self._made(names, overrides, Secrets(ask, hidden_variables(self._levels)))
+
+    def places(self, names: Iterable[str], overrides: Overrides | None = None) -> list[Host]:
+        """Hosts without passwords and passphrases, for what needs no login: nothing is fetched, nobody asked."""
+        return self._made(names, overrides, None)
 
     def explain(self, name: str, overrides: Overrides | None = None) -> list[Setting]:
         """Every setting of a host, its tags and its groups. Raises: TargetError when there is no such host."""
@@ -130,6 +132,10 @@ class Inventory:
         except TargetError as error:
             return [default.problem(error.message)]
         return []
+
+    def _made(self, names: Iterable[str], overrides: Overrides | None, secrets: Secrets | None) -> list[Host]:
+        records = Records(self._precedence, self._membership, self._jumps, overrides or Overrides(), secrets)
+        return [records.make(name) for name in names]
 
     def _one(self, name: str) -> str:
         found = self._targets.select(name)

@@ -12,10 +12,19 @@ from fleetctl.model import Host, Login, Secret
 
 
 class Records:
-    """Makes Host records; hosts that log in alike share one Login."""
+    """Makes Host records; hosts that log in alike share one Login.
+
+    Args:
+        secrets: where passwords and passphrases come from; None leaves them out.
+    """
 
     def __init__(
-        self, precedence: Precedence, membership: Membership, jumps: Jumps, overrides: Overrides, secrets: Secrets
+        self,
+        precedence: Precedence,
+        membership: Membership,
+        jumps: Jumps,
+        overrides: Overrides,
+        secrets: Secrets | None,
     ) -> None:
         self._precedence = precedence
         self._membership = membership
@@ -56,4 +65,4 @@ class Records:
 
     def _secret(self, name: str, settings: Settings, key: str) -> Secret | None:
         given = settings.get(key)
-        return None if given is None else self._secrets.resolve(given, name)
+        return None if given is None or self._secrets is None else self._secrets.resolve(given, name)

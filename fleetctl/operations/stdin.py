@@ -44,7 +44,7 @@ class Broadcast:
         self._spool.close()
 
     def read(self, offset: int, seconds: float) -> bytes | None:
-        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`.
+        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds` or before a `wake`.
 
         Raises: FleetError when the input could not be read or kept to its end.
         """
@@ -52,7 +52,8 @@ class Broadcast:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._fill, name="stdin", daemon=True)
                 self._thread.start()
-            self._grown.wait_for(lambda: offset < self._size or self._ended, seconds)
+            if offset >= self._size and not self._ended:
+                self._grown.wait(seconds)
             size, ended, failure = self._size, self._ended, self._failure
         if offset < size:
             return os.pread(self._spool.fileno(), min(_CHUNK, size - offset), offset)
@@ -60,6 +61,11 @@ class Broadcast:
             message = f"the standard input broke off after {size:,} bytes: {failure.strerror or failure}"
             raise FleetError(message, hint="is the disk of the temporary directory full?")
         return b"" if ended else None
+
+    def wake(self) -> None:
+        """Let every reader that waits look around: the command that it feeds may be over."""
+        with self._grown:
+            self._grown.notify_all()
 
     def _fill(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from paramiko import PKey, RSAKey, SSHException
 from paramiko.pkey import UnknownKeyType
 
-from fleetctl.errors import KeyUnusable
+from fleetctl.errors import HostError, KeyUnusable, NotConnected
 from fleetctl.model import Secret
 
 _MAX_KEY_BYTES = 1024 * 1024
@@ -39,7 +40,7 @@ class KeyRing:
     def key(self, path: str, passphrase: Secret | None) -> PKey:
         """The key in a file, with its certificate when `PATH-cert.pub` stands beside it.
 
-        Raises: KeyUnusable when it cannot be read or decoded.
+        Raises: KeyUnusable when it cannot be read or decoded; NotConnected when no more files can be opened.
         """
         wanted = (path, passphrase)
         with self._keys_lock:
@@ -55,15 +56,6 @@ class KeyRing:
 
 
 def _load(path: Path, passphrase: Secret | None) -> PKey:
-    try:
-        with path.open("rb") as stream:
-            stream.read(1)
-    except OSError as error:
-        raise KeyUnusable(
-            f"cannot read key {path}: {error.strerror}",
-            hint="check the path and its permissions",
-            path=str(path),
-        ) from error
     try:
         return _decode(path, None)
     except TypeError:
@@ -91,13 +83,24 @@ def _decode(path: Path, passphrase: bytes | None) -> PKey:
         certificate = path.with_name(f"{path.name}-cert.pub")
         if certificate.exists():
             rsa.load_certificate(str(certificate))
-    except (ValueError, SSHException, UnknownKeyType, UnsupportedAlgorithm, OSError) as error:
+    except OSError as error:
+        raise _unread(path, error) from error
+    except (ValueError, SSHException, UnknownKeyType, UnsupportedAlgorithm) as error:
         raise KeyUnusable(
             f"cannot use key {path}: not a private key that paramiko reads",
             hint="RSA, Ed25519 and ECDSA keys in OpenSSH or PEM form can be used",
             path=str(path),
         ) from error
     return rsa
+
+
+def _unread(path: Path, error: OSError) -> HostError:
+    """What a file that cannot be read means. Descriptors that have run out say nothing about the key."""
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return NotConnected(f"cannot read key {path}: {error.strerror}", hint="raise `ulimit -n` or lower --fanout")
+    return KeyUnusable(
+        f"cannot read key {path}: {error.strerror}", hint="check the path and its permissions", path=str(path)
+    )
 
 
 def _rsa_key(data: bytes, passphrase: bytes | None) -> _EncodedRSAKey | None:

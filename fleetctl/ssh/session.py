@@ -32,10 +32,13 @@ class Stdin(Protocol):
     """What a remote command reads. Each reader starts at 0 and keeps its own place."""
 
     def read(self, offset: int, seconds: float) -> bytes | None:
-        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds`.
+        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds` or before a `wake`.
 
         Raises: FleetError when it breaks off before its end.
         """
+
+    def wake(self) -> None:
+        """End the waits of all readers, from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +194,10 @@ class _Feeder:
             self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        if self._thread is not None:
+        if self._stdin is not None and self._thread is not None:
             # The command is over: a closed channel wakes the thread from a full window.
             self._channel.close()
+            self._stdin.wake()
             self._thread.join(_JOIN_SECONDS)
         if self._failure is not None:
             raise self._failure

@@ -15,7 +15,7 @@ from fleetctl.events import Event, HostFinished, HostStarted, Outcome, Output, S
 HOSTS = [f"h{n}" for n in range(6)]
 
 
-def lost(host: str) -> HostFinished:
+def lost(host: str, begun: bool) -> HostFinished:
     return HostFinished(host=host, outcome=Outcome(Status.ERROR))
 
 
