@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.events import Outcome, Output
+from fleetctl.events import Outcome
 from fleetctl.model import Secret
 
 
@@ -73,38 +73,6 @@ def base64_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield base64.b64encode(data[:whole])
         rest = data[whole:]
     yield base64.b64encode(rest)
-
-
-class WholeCharacters:
-    """Moves the bytes of a character that is cut at the end of an Output to the next of that stream."""
-
-    def __init__(self) -> None:
-        self._cut: dict[tuple[str, str], bytes] = {}
-
-    def complete(self, output: Output) -> bytes:
-        data = self._cut.pop((output.host, output.stream), b"") + output.data
-        cut = _cut_bytes(data)
-        if cut:
-            self._cut[output.host, output.stream] = data[-cut:]
-            return data[:-cut]
-        return data
-
-    def rest(self, host: str) -> list[tuple[str, bytes]]:
-        return [
-            (stream, self._cut.pop((host, stream))) for stream in ("stdout", "stderr") if (host, stream) in self._cut
-        ]
-
-
-def _cut_bytes(data: bytes) -> int:
-    """How many bytes at the end begin a character that may still be completed; 0 to 3."""
-    for back in range(1, min(3, len(data)) + 1):
-        byte = data[-back]
-        if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return back if back < length else 0
-        if byte < 0x80:
-            return 0
-    return 0
 
 
 def _plainly(value: object) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleetctl.events import Output, Stream
+from fleetctl.views.characters import unfinished
 
 _LONGEST_HELD = 64 * 1024
+_LONGEST_SEQUENCE = 64
 
 Source = tuple[str, Stream]
 
@@ -51,5 +53,12 @@ def _cut(held: bytes, data: bytes) -> tuple[list[bytes], bytes]:
     blocks = [whole[:end]] if end else []
     rest = whole[end:]
     if len(rest) > _LONGEST_HELD:
-        return [*blocks, rest], b""
+        end = _safe_end(rest)
+        return [*blocks, rest[:end]], rest[end:]
     return blocks, rest
+
+
+def _safe_end(line: bytes) -> int:
+    """Where a long line can be cut: not in mid-character, and not in a control sequence, unless that is long too."""
+    escape = line.rfind(b"\x1b", -_LONGEST_SEQUENCE)
+    return escape if escape >= 0 else len(line) - unfinished(line)

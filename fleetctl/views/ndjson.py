@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output
-from fleetctl.views.facts import WholeCharacters, encode, outcome_facts, text_or_base64
+from fleetctl.views.characters import WholeCharacters
+from fleetctl.views.facts import encode, outcome_facts, text_or_base64
 from fleetctl.views.layout import Layout
 from fleetctl.views.screen import Screen
 

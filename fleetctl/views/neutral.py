@@ -1,7 +1,8 @@
-"""Text from servers made harmless for a terminal: it may be coloured, it may not move the cursor or hide.
+"""Text from servers made harmless for a terminal: it may be coloured, it may not move the cursor.
 
 Whole control sequences (ECMA-48: CSI, OSC, DCS, SOS, PM, APC) are dropped, other control characters shown
-as `^X` or `\\u202e`. Colours (CSI … m) may pass where the caller lets them.
+as `^X` or `\\u202e`. Colours (CSI … m) may pass where the caller lets them, blinking and concealed text may not.
+What is black on black is there but not seen: who must see all that a host sends does without colours.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ _SEQUENCES = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_SGR = r"""(?:
+    0*[0-47] | 2[2-47] | 3[0-79] | 4[0-79] | 9[0-7] | 10[0-7] |        # not 5 and 6, blinking, nor 8, concealed
+    [34]8;5;\d{1,3} | [34]8;2(?:;\d{1,3}){3} | [34]8:5:\d{1,3} | [34]8:2(?::\d*)?(?::\d{1,3}){3} |
+    )"""
+_COLOUR = re.compile(rf"\x1b\[ {_SGR} (?: ; {_SGR} )* m", re.VERBOSE)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _HARMLESS = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]*")
 _RESET = "\x1b[0m"
@@ -31,17 +36,17 @@ def sanitize(text: str, *, colour: bool = False) -> str:
     if _HARMLESS.fullmatch(text):
         return text
     if not colour:
-        return _plain(_SEQUENCES.sub("", text))
+        return spell_out(_SEQUENCES.sub("", text))
     coloured = False
     pieces = []
     start = 0
     for match in _SEQUENCES.finditer(text):
-        pieces.append(_plain(text[start : match.start()]))
+        pieces.append(spell_out(text[start : match.start()]))
         start = match.end()
         if _COLOUR.fullmatch(match[0]):
             coloured = True
             pieces.append(match[0])
-    pieces.append(_plain(text[start:]))
+    pieces.append(spell_out(text[start:]))
     return "".join(pieces) + (_RESET if coloured else "")
 
 
@@ -50,7 +55,8 @@ def sanitize_line(line: bytes, *, colour: bool) -> bytes:
     return sanitize(line.removesuffix(b"\r").decode(errors="replace"), colour=colour).encode()
 
 
-def _plain(text: str) -> str:
+def spell_out(text: str) -> str:
+    """One line of text with its control characters shown, those of control sequences too: nothing is dropped."""
     return _CONTROL.sub(lambda match: _shown(match[0]), text)
 
 

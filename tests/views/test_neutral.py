@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetctl.events import Event
-from fleetctl.views import sanitize
+from fleetctl.views import Layout, sanitize
 from tests.support.showing import begun, ended, output_bytes, over, runs, said, show
 
 SGR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -48,6 +48,24 @@ def test_colours_may_pass_and_end_with_the_line() -> None:
     assert sanitize("a\x1b[>4;2mb", colour=True) == "ab"
 
 
+@pytest.mark.parametrize(
+    "codes",
+    [
+        *("", "0", "1", "01;31", ";32", "2;3;4;7", "22;23;24;27", "39;49", "97;107"),
+        *("38;5;208", "48;2;1;22;255", "38:5:208", "38:2:1:22:255", "48:2::1:22:255", "1;38;5;9;4"),
+    ],
+)
+def test_ordinary_colours_pass(codes: str) -> None:
+    assert sanitize(f"\x1b[{codes}mtext", colour=True) == f"\x1b[{codes}mtext\x1b[0m"
+
+
+@pytest.mark.parametrize(
+    "codes", ["5", "6", "8", "08", "0;8", "31;8;32", "38;8", "38;5;9;8", "38;2;1;2", "4:3;8", "53", "38;5;", "1:8"]
+)
+def test_text_is_not_concealed_and_does_not_blink(codes: str) -> None:
+    assert sanitize(f"\x1b[{codes}mtext", colour=True) == "text"
+
+
 def left_over(text: str) -> str:
     return "".join(ACTIVE.findall(SGR.sub("", text)))
 
@@ -74,3 +92,15 @@ def test_a_line_that_goes_on_in_pieces_is_neutral_too() -> None:
         said("a", b"\xae"),
     ]
     assert left_over(show("stream", over([*events, ended("a")]), terminal=True).text) == ""
+
+
+@pytest.mark.parametrize("view", ["stream", "fold"])
+@pytest.mark.parametrize("odd", ["é", "€", "😀", "\x1b[31mred\x1b[0m"])
+def test_a_long_line_is_cut_at_no_place_that_shows(view: str, odd: str) -> None:
+    longest = 64 * 1024
+    text = "x" * (longest - 8) + odd * 9
+    raw = text.encode()
+    for cut in range(longest - 8, longest + 16):
+        pieces = [said("a", raw[:cut]), said("a", raw[cut:])]
+        shown = show(view, over([begun("a"), *pieces, ended("a")]), Layout(prefix=False), terminal=True).text
+        assert sanitize(text) in shown
