@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fleetctl.events import Event, HostFinished, Output, RunFinished, Status
 from fleetctl.nodes import fold
+from fleetctl.views.diff import Differ, Incomparable
 from fleetctl.views.layout import Layout
 from fleetctl.views.lines import in_whole_lines
-from fleetctl.views.neutral import sanitize, sanitize_line
+from fleetctl.views.neutral import sanitize, sanitize_line, spell_out
 from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
 from fleetctl.views.spool import Kept, Result, Spool
 
-_MAX_DIFF_BYTES = 1024 * 1024
 _RULE = "─"
+_DIFF_COLOURS = {"+": "32", "-": "31", "@": "36"}
 
 
 @dataclass(slots=True)
@@ -35,6 +35,7 @@ class FoldView:
         self._screen = screen
         self._layout = layout
         self._spool = Spool()
+        self._differ = Differ(self._spool)
         self._groups: dict[tuple[bytes, bytes, Status, str], _Group] = {}
 
     def show(self, event: Event) -> None:
@@ -97,23 +98,34 @@ class FoldView:
         return sanitize_line(line, colour=self._screen.colour)
 
     def _show_difference(self, largest: str, before: Result, names: str, after: Result) -> None:
-        """A unified diff against the largest group; all of the output where that is too large to compare."""
-        if max(kept.size for result in (before, after) for kept in (result.stdout, result.stderr)) > _MAX_DIFF_BYTES:
+        """A unified diff against the largest group; all of the output where the two cannot be compared."""
+        try:
+            hunks = [
+                (mark, self._differ.hunks(old, new))
+                for mark, old, new in (("", before.stdout, after.stdout), ("! ", before.stderr, after.stderr))
+            ]
+        except Incomparable as why:
+            self._put(f"(not compared with {largest}: {why}; this is all of it)\n")
             self._show_output(after)
             return
-        lines = [
-            line
-            for mark, old, new in (("", before.stdout, after.stdout), ("! ", before.stderr, after.stderr))
-            for line in self._difference(f"{mark}{largest}", old, f"{mark}{names}", new)
-        ]
-        self._put("".join(f"{line}\n" for line in lines) or "(the same output)\n")
+        lines = [line for mark, hunk in hunks for line in self._with_names(f"{mark}{largest}", f"{mark}{names}", hunk)]
+        self._screen.write(b"".join(lines) or b"(the same output)\n")
 
-    def _difference(self, before_name: str, before: Kept, after_name: str, after: Kept) -> Iterator[str]:
-        old, new = (self._spool.text(kept).decode(errors="replace").splitlines() for kept in (before, after))
-        for line in difflib.unified_diff(old, new, before_name, after_name, lineterm="", n=1):
-            safe = sanitize(line) if self._screen.out_is_terminal and not self._layout.raw else line
-            code = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
-            yield self._screen.paint(safe, code, out=True) if code else safe
+    def _with_names(self, before: str, after: str, hunks: list[bytes]) -> Iterator[bytes]:
+        if not hunks:
+            return
+        yield self._painted(f"--- {before}".encode())
+        yield self._painted(f"+++ {after}".encode())
+        yield from map(self._painted, hunks)
+
+    def _painted(self, line: bytes) -> bytes:
+        """A line of a diff. On a terminal all that may differ is to be seen: control sequences are spelled out."""
+        untouched = self._layout.raw or not self._screen.out_is_terminal
+        text = line.decode(errors="surrogateescape" if untouched else "backslashreplace")
+        shown = text if untouched else spell_out(text)
+        colour = _DIFF_COLOURS.get(text[:1])
+        painted = self._screen.paint(shown, colour, out=True) if colour else shown
+        return f"{painted}\n".encode(errors="surrogateescape")
 
     def _put(self, text: str) -> None:
         self._screen.write(text.encode(errors="replace"))
