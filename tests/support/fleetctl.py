@@ -14,13 +14,27 @@ from tests.support.running import Ran, Running, start_on_terminal, start_piped
 SCRIPT = Path(sys.executable).with_name("fleetctl")
 """The console script of the environment that runs the tests."""
 
-__all__ = ["SCRIPT", "Fleetctl", "Ran", "Running"]
+__all__ = ["SCRIPT", "Fleetctl", "Ran", "Running", "own_mistakes"]
+
+_TRACEBACK = "Traceback (most recent call last)"
+_OWN_MISTAKES = ("mistake of fleetctl", "fault of fleetctl")
+
+
+def own_mistakes(said: str, *, tracebacks: bool = False) -> list[str]:
+    """The lines that tell of a crash: of fleetctl as a whole, or of its part for one host.
+
+    Args:
+        tracebacks: these are asked for, so they are no sign of one: -vv shows them for every error.
+    """
+    signs = _OWN_MISTAKES if tracebacks else (*_OWN_MISTAKES, _TRACEBACK)
+    return [line for line in said.splitlines() if any(sign in line for sign in signs)]
 
 
 @dataclass(frozen=True)
 class Fleetctl:
     """`fleetctl(...)` runs the command to its end; `start` and `on_terminal` hand it out while it runs.
 
+    A command that is run to its end must not crash, whatever else its test looks at.
     The environment is bare: PATH, a UTF-8 locale, and a HOME of the test's own; no agent, no NO_COLOR.
     """
 
@@ -41,7 +55,9 @@ class Fleetctl:
             env: variables to add.
             timeout: seconds.
 
-        Raises: subprocess.TimeoutExpired; the process is killed then.
+        Raises:
+            subprocess.TimeoutExpired: the process is killed then.
+            AssertionError: it told of a mistake of its own.
         """
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
@@ -49,7 +65,10 @@ class Fleetctl:
             input=given, stdin=subprocess.DEVNULL if given is None else None, capture_output=True,
             env=self.environment(env), cwd=cwd or self.home, timeout=timeout, check=False,
         )  # fmt: skip
-        return Ran(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
+        ran = Ran(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
+        if own_mistakes(ran.stdout + ran.stderr, tracebacks="-vv" in ran.args):
+            raise AssertionError(f"fleetctl crashed:\n{ran.stdout}\n{ran.stderr}")
+        return ran
 
     def start(self, *args: str | Path, env: Mapping[str, str] | None = None, keyboard: bool = False) -> Running:
         """Start with pipes; `keyboard` makes stdin a pipe to `type` into instead of /dev/null."""
