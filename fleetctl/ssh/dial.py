@@ -48,7 +48,8 @@ class Dialer:
             self.known_hosts.check(host, _server_key(transport))
             trusted = time.monotonic()
             with translated(Stage.LOGIN, notes):
-                log_in(transport, host.login, self._keys, self._login_timeout)
+                # Half of the time, so that a stuck agent leaves some for other ways to log in.
+                log_in(transport, host.login, self._keys, self._login_timeout / 2)
         timings = {
             "connect": connected - started,
             "handshake": trusted - connected,

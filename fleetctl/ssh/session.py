@@ -14,7 +14,7 @@ from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import ConnectionLost, FleetError, TimedOut
 from fleetctl.events import Stream
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.translate import FOREIGN, Stage, translated
+from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.wire import Wire
 
 _READ_SIZE = 256 * 1024
@@ -120,8 +120,7 @@ class Session:
         cancel.check()
         _check_deadline(guard, seconds)
         if not self.alive:
-            reason = self._notes.goodbye or "closed by the server"
-            raise ConnectionLost(f"the connection ended: {reason}", hint="the host or the network went away")
+            raise translate(self._transport.get_exception() or EOFError(), Stage.CHANNEL, self._notes)
 
     def abort(self) -> None:
         """Cut the connection from any thread; whoever waits on it is woken."""

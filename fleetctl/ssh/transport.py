@@ -120,16 +120,16 @@ class _Transport(Transport):
 class _Method(AuthHandler):
     """One way to log in, tried on a connection."""
 
-    def _finalize_pubkey_algorithm(self, key_type: str) -> str:
-        """The signature to make with a key. Where the server takes none that ours can make, it is offered all the same.
+    def _parse_service_accept(self, m: Message) -> None:
+        """Send the request, unless the server takes no signature that the key can make: then it is as if refused.
 
-        paramiko raises in the thread that reads, which would end the connection and with it all other ways to log in;
-        so the server refuses one key.
+        paramiko raises in the thread that reads, which would end the connection and with it all other ways to log in.
         """
         try:
-            return super()._finalize_pubkey_algorithm(key_type)  # type: ignore[misc,no-any-return]  # as below
-        except paramiko.AuthenticationException:
-            return "rsa-sha2-512-cert-v01@openssh.com" if "-cert-" in key_type else "rsa-sha2-512"
+            super()._parse_service_accept(m)  # type: ignore[misc]  # missing in types-paramiko
+        except paramiko.AuthenticationException as error:
+            self.transport.saved_exception = error
+            self.abort()
 
 
 class _NextMethod(_Method):
@@ -142,4 +142,4 @@ class _NextMethod(_Method):
         accepted = Message()
         accepted.add_string("ssh-userauth")
         accepted.rewind()
-        self._parse_service_accept(accepted)  # type: ignore[attr-defined]  # missing in types-paramiko
+        self._parse_service_accept(accepted)
