@@ -6,9 +6,8 @@ import threading
 
 from fleetctl.events import Event, HostFinished, HostStarted, RunFinished, RunStarted, Status
 from fleetctl.nodes import fold
-from fleetctl.views.screen import Screen
+from fleetctl.views.screen import REDRAW_SECONDS, Screen
 
-_REDRAW_SECONDS = 0.2
 _JOIN_SECONDS = 5.0
 _FEW = 5
 _LONG_SECONDS = 5.0
@@ -57,7 +56,7 @@ class Footer:
                 self._troubled += outcome.status not in {Status.OK, Status.SKIPPED}
 
     def _redraw(self) -> None:
-        while not self._over.wait(_REDRAW_SECONDS):
+        while not self._over.wait(REDRAW_SECONDS):
             with self._state_lock:
                 text = self._text()
             self._screen.footer(text)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from fleetctl.views.neutral import sanitize
 
 _CLEAR_LINE = b"\r\x1b[K"
 _FALLBACK_WIDTH = 80
-_REDRAW_SECONDS = 0.1
+REDRAW_SECONDS = 0.2
+"""How often a footer is drawn at most; it is also how often it changes while nothing happens."""
 _GREY = "\x1b[2m"
 _RESET = "\x1b[0m"
 
@@ -23,7 +23,7 @@ class Screen:
     """Writes results to stdout and talk to stderr, with a footer that keeps out of their way. Thread-safe.
 
     Args:
-        width: columns of the terminal, asked anew each time.
+        out_width, err_width: columns of the terminal that stdout and stderr are on, asked anew each time.
         colour: whether escape sequences may be used for colour at all.
         clock: seconds, for elapsed times; never goes back.
     """
@@ -35,7 +35,8 @@ class Screen:
         *,
         out_is_terminal: bool = False,
         err_is_terminal: bool = False,
-        width: Callable[[], int] = lambda: _FALLBACK_WIDTH,
+        out_width: Callable[[], int] = lambda: _FALLBACK_WIDTH,
+        err_width: Callable[[], int] = lambda: _FALLBACK_WIDTH,
         colour: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -43,7 +44,8 @@ class Screen:
         self.err_is_terminal = err_is_terminal
         self.colour = colour
         self.clock = clock
-        self._width = width
+        self._out_width = out_width
+        self._err_width = err_width
         self._out = out
         self._err = err
         self._lock = threading.Lock()
@@ -62,13 +64,18 @@ class Screen:
             sys.stderr.buffer,
             out_is_terminal=sys.stdout.isatty(),
             err_is_terminal=err_is_terminal,
-            width=lambda: shutil.get_terminal_size().columns,
+            out_width=lambda: _width_of(sys.stdout),
+            err_width=lambda: _width_of(sys.stderr),
             colour=not dumb and not os.environ.get("NO_COLOR"),
         )
 
     @property
-    def width(self) -> int:
-        return self._width()
+    def out_width(self) -> int:
+        return self._out_width()
+
+    @property
+    def err_width(self) -> int:
+        return self._err_width()
 
     def write(self, data: bytes) -> None:
         """Put finished bytes on stdout and flush them. Raises: OSError."""
@@ -96,7 +103,7 @@ class Screen:
         """Show a line below everything else, on a terminal only; "" takes it away. Never raises."""
         if not self.err_is_terminal:
             return
-        shown = sanitize(text)[: max(0, self.width - 1)]
+        shown = sanitize(text)[: max(0, self.err_width - 1)]
         line = f"{_GREY}{shown}{_RESET}" if self.colour and shown else shown
         with self._lock:
             try:
@@ -117,7 +124,7 @@ class Screen:
 
     def _redraw_footer(self) -> None:
         """Not after each of a thousand lines: a footer that is due soon is drawn by its next change."""
-        if self.clock() - self._drawn_at >= _REDRAW_SECONDS:
+        if self.clock() - self._drawn_at >= REDRAW_SECONDS:
             self._draw_footer()
 
     def _draw_footer(self) -> None:
@@ -133,3 +140,11 @@ class Screen:
             self._footer_stands = False
             self._err.write(_CLEAR_LINE)
             self._err.flush()
+
+
+def _width_of(stream: TextIO) -> int:
+    """Columns of the terminal that the stream itself is on: the other one may be a file, and COLUMNS out of date."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _FALLBACK_WIDTH
+    except (OSError, ValueError):
+        return _FALLBACK_WIDTH

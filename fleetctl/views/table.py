@@ -20,6 +20,10 @@ _STYLES = {
 }
 _TROUBLE = "bold red"
 _COLUMNS = ("host", "status", "exit", "seconds", "last line")
+_STATUS = 1
+_GAP = 3
+_EDGES = 2
+"""Columns that rich takes between two cells, and around a row."""
 
 
 class _LastLine:
@@ -60,7 +64,7 @@ class TableView:
                 self._finish(event)
             case RunFinished():
                 rows = [self._rows[host] for host in self._order if host in self._rows]
-                render_table(self._screen, _COLUMNS, rows, style_by=1, cut_last=True)
+                render_table(self._screen, _COLUMNS, rows, style_by=_STATUS, keep=_STATUS + 1)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -80,20 +84,46 @@ def render_table(
     rows: Sequence[Sequence[str]],
     *,
     style_by: int | None = None,
-    cut_last: bool = False,
+    keep: int | None = None,
 ) -> None:
     """A table on stdout: with rules and colours on a terminal, aligned text of full width when piped.
 
     Args:
         style_by: the column whose words decide about a row's colour.
-        cut_last: on a terminal, cut the last column to the width; otherwise long cells go on below, and
-            nothing is lost.
+        keep: on a terminal a row takes one line: the last column is cut, then columns are left out from the
+            right, down to this many. Without it long cells go on below, and nothing is lost.
+
+    A terminal too narrow for either has the text that is piped, of the columns that are kept.
     """
     safe = [[sanitize(cell) for cell in row] for row in rows]
-    if screen.out_is_terminal:
-        _render_rich(screen, columns, safe, style_by, cut_last=cut_last)
-    else:
+    if not screen.out_is_terminal:
         _render_plain(screen, columns, safe)
+        return
+    in_one_line = keep is not None
+    fewest = len(columns) if keep is None else keep
+    fitting = _how_many_fit(screen.out_width, fewest, _least_widths(columns, safe, in_one_line=in_one_line))
+    shown, cells = columns[: fitting or fewest], [row[: fitting or fewest] for row in safe]
+    if fitting:
+        _render_rich(screen, shown, cells, style_by, in_one_line=in_one_line)
+    else:
+        _render_plain(screen, shown, cells)
+
+
+def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]], *, in_one_line: bool) -> list[int]:
+    """Columns of the terminal that each column needs: room for its name, and for its cells unless they can give way."""
+    from rich.cells import cell_len
+
+    whole = len(columns) - 1 if in_one_line else 0
+    return [
+        max(map(cell_len, cells if n < whole else cells[:1]))
+        for n, cells in enumerate(zip(columns, *rows, strict=True))
+    ]
+
+
+def _how_many_fit(width: int, fewest: int, least: Sequence[int]) -> int:
+    """How many columns, counted from the left, fit; 0 when not even the fewest do."""
+    counts = range(len(least), fewest - 1, -1)
+    return next((n for n in counts if sum(least[:n]) + _GAP * (n - 1) + _EDGES <= width), 0)
 
 
 def _render_plain(screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -103,7 +133,7 @@ def _render_plain(screen: Screen, columns: Sequence[str], rows: Sequence[Sequenc
 
 
 def _render_rich(
-    screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]], style_by: int | None, *, cut_last: bool
+    screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]], style_by: int | None, *, in_one_line: bool
 ) -> None:
     from io import StringIO
 
@@ -115,19 +145,19 @@ def _render_rich(
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
-    for column in table.columns[:-1] if cut_last else ():
-        column.no_wrap = True  # so that the last one alone gives way to a narrow terminal
+    for column in table.columns[:-1] if in_one_line else ():
+        column.no_wrap = True  # so that the last one alone gives way
     styles: Mapping[str, str] = {str(word): style for word, style in _STYLES.items()}
     for row in rows:
         style = styles.get(row[style_by], _TROUBLE) if style_by is not None else ""
         cells = [Text(cell, style if n == style_by else "") for n, cell in enumerate(row)]
-        if cut_last:
+        if in_one_line:
             cells[-1].no_wrap, cells[-1].overflow = True, "ellipsis"
         table.add_row(*cells)
     text = StringIO()
     console = Console(
         file=text,
-        width=screen.width,
+        width=screen.out_width,
         force_terminal=screen.colour,
         color_system="standard" if screen.colour else None,
         highlight=False,

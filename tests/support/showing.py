@@ -64,7 +64,8 @@ class Paper:
             self.err,
             out_is_terminal=terminal,
             err_is_terminal=terminal,
-            width=lambda: width,
+            out_width=lambda: width,
+            err_width=lambda: width,
             colour=colour,
             clock=clock,
         )

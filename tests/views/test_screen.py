@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import given
@@ -48,6 +54,26 @@ def test_a_footer_fits_the_width() -> None:
     paper = Paper()
     paper.screen(terminal=True, width=10).footer("0123456789abc")
     assert on_terminal(paper.shown().out) == ["012345678"]
+
+
+@pytest.fixture
+def narrow_terminal() -> Iterator[TextIO]:
+    """Where a program writes to a terminal of 20 columns."""
+    ours, its = os.openpty()
+    termios.tcsetwinsize(its, (24, 20))
+    with open(its, "w") as terminal, open(ours, "rb", buffering=0):
+        yield terminal
+
+
+def test_each_stream_is_as_wide_as_the_terminal_that_it_is_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, narrow_terminal: TextIO
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with (tmp_path / "out").open("w") as file:
+        for name, stream in (("stdout", file), ("stderr", narrow_terminal)):
+            monkeypatch.setattr(sys, name, stream)
+        screen = Screen.from_process()
+    assert (screen.out_width, screen.err_width) == (80, 20)
 
 
 def test_there_is_no_footer_where_stderr_is_piped() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fleetctl.events import Event, Status
 from fleetctl.views import render_table
 from tests.support.showing import Paper, begun, ended, over, refused, said, show
@@ -61,6 +63,26 @@ def test_on_a_terminal_a_row_takes_one_line() -> None:
     assert set(row[4]) == {"w", "…"}
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (120, ["host status exit seconds last line", "web01 failed 3 1.25 disk full", "db unreachable 1.25 refused"]),
+        (80, ["host status exit seconds last line", "web01 failed 3 1.25 disk full", "db unreachable 1.25 refused"]),
+        (60, ["host status exit seconds last line", "web01 failed 3 1.25 disk full", "db unreachable 1.25 refused"]),
+        (40, ["host status exit seconds", "web01 failed 3 1.25", "db unreachable 1.25"]),
+        (30, ["host status exit", "web01 failed 3", "db unreachable"]),
+        (22, ["host status", "web01 failed", "db unreachable"]),
+        (20, ["host status", "web01 failed", "db unreachable"]),
+        (10, ["host status", "web01 failed", "db unreachable"]),
+    ],
+)
+def test_a_narrow_terminal_loses_columns_from_the_right_and_never_a_part_of_one(width: int, shown: list[str]) -> None:
+    events: list[Event] = [begun("web01", "db"), said("web01", "disk full"), ended("web01", Status.FAILED, 3)]
+    lines = show("table", over([*events, refused("db", "refused")]), terminal=True, width=width).text.splitlines()
+    assert [" ".join(line.split()) for line in lines if line.strip(" ─")] == shown
+    assert max(map(len, lines)) <= max(width, len("web01  unreachable"))
+
+
 def test_in_other_tables_a_narrow_terminal_loses_nothing() -> None:
     fingerprint = "SHA256:" + "0123456789" * 4 + "abc"
     paper = Paper()
@@ -74,6 +96,20 @@ def test_in_other_tables_a_narrow_terminal_loses_nothing() -> None:
     rows = lines[next(n for n, line in enumerate(lines) if "web01" in line) :]
     edge, end = rows[0].index("SHA256"), rows[0].index("new")
     assert "".join(row[edge:end].strip() for row in rows) == fingerprint
+
+
+def test_other_tables_are_plain_text_where_not_even_the_names_of_columns_fit() -> None:
+    paper = Paper()
+    render_table(paper.screen(terminal=True, width=10), ("setting", "value"), [("user", "deploy")])
+    assert paper.shown().text == "setting  value\nuser     deploy\n"
+
+
+def test_the_colour_of_a_row_says_whether_it_is_trouble() -> None:
+    paper = Paper()
+    rows = [("a", "same"), ("b", "new"), ("c", "CHANGED")]
+    render_table(paper.screen(terminal=True, colour=True), ("host", "state"), rows, style_by=1)
+    for coloured in ("\x1b[32msame", "\x1b[33mnew", "\x1b[1;31mCHANGED"):
+        assert coloured in paper.shown().text
 
 
 def test_without_colour_a_terminal_gets_no_escapes_and_with_colour_it_does() -> None:
