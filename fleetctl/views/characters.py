@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fleetctl.events import Output
+from fleetctl.events import Output, Stream
 
 
 class WholeCharacters:
     """Moves the bytes of a character that is cut at the end of an Output to the next of that stream."""
 
     def __init__(self) -> None:
-        self._cut: dict[tuple[str, str], bytes] = {}
+        self._cut: dict[tuple[str, Stream], bytes] = {}
 
     def complete(self, output: Output) -> bytes:
         data = self._cut.pop((output.host, output.stream), b"") + output.data
@@ -19,10 +19,10 @@ class WholeCharacters:
             return data[:-cut]
         return data
 
-    def rest(self, host: str) -> list[tuple[str, bytes]]:
-        return [
-            (stream, self._cut.pop((host, stream))) for stream in ("stdout", "stderr") if (host, stream) in self._cut
-        ]
+    def rest(self, host: str) -> list[tuple[Stream, bytes]]:
+        """The characters that a host never finished."""
+        streams: tuple[Stream, ...] = ("stdout", "stderr")
+        return [(stream, self._cut.pop((host, stream))) for stream in streams if (host, stream) in self._cut]
 
 
 def unfinished(data: bytes) -> int:

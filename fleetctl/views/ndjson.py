@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -14,37 +16,51 @@ from fleetctl.views.screen import Screen
 
 
 class NdjsonView:
-    """Called from one thread. An Output whose last character was cut keeps it for the next one."""
+    """Called from one thread. An Output whose last character was cut keeps it for the next one.
+
+    `seq` numbers the lines anew: an event can be a line more than the run counted, or none.
+    """
 
     def __init__(self, screen: Screen, _layout: Layout) -> None:
         self._screen = screen
         self._whole = WholeCharacters()
+        self._numbers = count()
 
     def show(self, event: Event) -> None:
-        match event:
-            case Output():
-                self._write_output(event, event.stream, self._whole.complete(event))
-            case HostFinished(host=host, outcome=outcome):
-                for stream, rest in self._whole.rest(host):
-                    self._write_output(event, stream, rest)
-                self._write(_head(event) | {"host": host, "outcome": outcome_facts(outcome)})
-            case _:
-                self._write(msgspec.to_builtins(event))
+        for whole in self._in_whole_characters(event):
+            line = _facts(msgspec.structs.replace(whole, seq=next(self._numbers)))
+            self._screen.write(encode(line) + b"\n")
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _write_output(self, event: Output | HostFinished, stream: str, data: bytes) -> None:
-        if data:
-            head = {"type": "output", "at": event.at, "seq": event.seq, "host": event.host, "stream": stream}
-            self._write(head | text_or_base64("data", data))
+    def _in_whole_characters(self, event: Event) -> Iterator[Event]:
+        match event:
+            case Output():
+                data = self._whole.complete(event)
+                if data:
+                    yield msgspec.structs.replace(event, data=data)
+            case HostFinished(host=host, at=at):
+                for stream, rest in self._whole.rest(host):
+                    yield Output(host=host, stream=stream, data=rest, at=at)
+                yield event
+            case _:
+                yield event
 
-    def _write(self, facts: dict[str, Any]) -> None:
-        self._screen.write(encode(facts) + b"\n")
+
+def _facts(event: Event) -> dict[str, Any]:
+    match event:
+        case Output(host=host, stream=stream, data=data):
+            return _head(event) | {"host": host, "stream": stream} | text_or_base64("data", data)
+        case HostFinished(host=host, outcome=outcome):
+            return _head(event) | {"host": host, "outcome": outcome_facts(outcome)}
+        case _:
+            facts: dict[str, Any] = msgspec.to_builtins(event)
+            return facts
 
 
-def _head(event: HostFinished) -> dict[str, Any]:
-    return {"type": "host_finished", "at": event.at, "seq": event.seq}
+def _head(event: Output | HostFinished) -> dict[str, Any]:
+    return {"type": event.__struct_config__.tag, "at": event.at, "seq": event.seq}
 
 
 def event_schema() -> dict[str, Any]:
@@ -52,6 +68,9 @@ def event_schema() -> dict[str, Any]:
     made = msgspec.json.schema(Event)
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = f"fleetctl event, schema {SCHEMA_VERSION}"
+    for kind in made["$defs"].values():
+        if "seq" in kind.get("properties", ()):
+            kind["properties"]["seq"]["description"] = "the number of the line, counted from 0"
     output = made["$defs"]["Output"]
     text = {"type": "string", "description": "what the host sent, when it is UTF-8"}
     coded = {"type": "string", "contentEncoding": "base64", "description": "the same, when it is not"}

@@ -38,6 +38,23 @@ def test_every_line_is_as_the_schema_says(run: list[Event]) -> None:
         schema.validate(line)
 
 
+@given(runs())
+def test_every_line_has_a_number_of_its_own(run: list[Event]) -> None:
+    assert [line["seq"] for line in lines(run)] == list(range(len(lines(run))))
+
+
+def test_what_ends_in_mid_character_has_numbers_of_its_own_too() -> None:
+    cut = [said("a", b"\xe2\x82"), said("a", b"\xf0\x9f", "stderr")]
+    told = lines(over([begun("a"), *cut, ended("a")]))
+    assert [(line["seq"], line.get("data_base64", "")) for line in told] == [
+        (0, ""),
+        (1, "4oI="),
+        (2, "8J8="),
+        (3, ""),
+        (4, ""),
+    ]
+
+
 def test_the_schema_refuses_an_output_with_neither_text_nor_base64() -> None:
     (_, line, *_) = lines(over([begun("a"), said("a", "x\n"), ended("a")]))
     schema = jsonschema.Draft202012Validator(event_schema())
@@ -65,7 +82,7 @@ def test_text_stays_text_wherever_it_is_cut(text: str, places: list[int]) -> Non
 
 def test_bytes_that_are_not_text_come_as_base64() -> None:
     (_, line, *_) = lines(over([begun("a"), said("a", b"\xff\x00"), ended("a")]))
-    assert line == {"type": "output", "at": 0.0, "seq": 0, "host": "a", "stream": "stdout", "data_base64": "/wA="}
+    assert line == {"type": "output", "at": 0.0, "seq": 1, "host": "a", "stream": "stdout", "data_base64": "/wA="}
 
 
 def test_a_host_that_ended_has_the_same_keys_always() -> None:
