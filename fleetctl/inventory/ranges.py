@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fleetctl.nodes import NAME, expand
+from fleetctl.nodes import NAME, expand, parts
 
 _MAX_NAMES = 100_000
 _SPAN = re.compile(r"(\d+)-(\d+)(?:/(\d+))?")
@@ -12,14 +12,14 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 
 def names_in(pattern: str) -> list[str]:
-    """The host names of a name or a range, in order.
+    """The host names of names and ranges between commas, as they come; a range counts up.
 
     Raises: ValueError when it cannot be read, stands for too many, or a name is not allowed.
     """
     if NAME.fullmatch(pattern):
         return [pattern]
     check_size(pattern)
-    names = expand(pattern) if "[" in pattern or "," in pattern else [pattern]
+    names = expand(pattern) or [pattern]
     for name in names:
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be a host's name: use letters, digits, '.', '-', '_' and ':'")
@@ -28,9 +28,9 @@ def names_in(pattern: str) -> list[str]:
 
 def check_size(pattern: str) -> None:
     """Raises: ValueError when the ranges of a pattern stand for more names than a fleet can have."""
-    for part in re.split(r",(?![^\[]*\])", pattern):
+    for _, term in parts(pattern):
         size = 1
-        for inside in _BRACKETS.findall(part):
+        for inside in _BRACKETS.findall(term):
             size *= sum(map(_span, inside.split(",")))
             if size > _MAX_NAMES:
                 raise ValueError(f"{pattern!r} stands for more than {_MAX_NAMES:,} hosts")

@@ -41,6 +41,7 @@ def test_what_is_folded_unfolds_to_the_same_names(prefix: str, numbers: set[int]
         ("web[1,3]", ["web1", "web3"]),
         ("web[01-05/2]", ["web01", "web03", "web05"]),
         ("db01,web[1-2]", ["db01", "web1", "web2"]),
+        ("web[2,1],db01,a", ["web1", "web2", "db01", "a"]),
         ("r[1-2]n[1-2]", ["r1n1", "r1n2", "r2n1", "r2n2"]),
         ("10.0.0.[1-2]", ["10.0.0.1", "10.0.0.2"]),
         ("2001:db8::1", ["2001:db8::1"]),
@@ -63,3 +64,9 @@ def test_what_cannot_be_read_or_is_too_large_is_refused_unexpanded(pattern: str)
 def test_names_that_mean_something_to_shells_paths_or_targets_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         names_in(name)
+
+
+@pytest.mark.parametrize("pattern", ["web[1-9]!web2", "a&b", "web[1-3]^web3"])
+def test_operators_are_for_targets(pattern: str) -> None:
+    with pytest.raises(ValueError, match="only commas may stand between names and ranges"):
+        names_in(pattern)

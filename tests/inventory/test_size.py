@@ -1,10 +1,18 @@
-"""Ten thousand hosts in fifty groups: as right as ten. How fast that is, the benchmarks tell."""
+"""Ten thousand hosts, in fifty groups or strewn about: as right as ten. How fast that is, the benchmarks tell."""
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
+import pytest
+
 from fleetctl.inventory import load
+from fleetctl.nodes import expand, fold
+
+ADDRESSES = [f"10.{x}.{y}.{z}" for x in range(40) for y in range(40) for z in range(40)]
+RACKS = [f"r{rack:02}c{chassis:02}n{node:02}.dc{rack % 3}" for rack in range(40) for chassis in range(40)
+         for node in range(40)]  # fmt: skip
 
 
 def test_ten_thousand_hosts_are_loaded_selected_and_resolved(tmp_path: Path) -> None:
@@ -22,3 +30,15 @@ def test_ten_thousand_hosts_are_loaded_selected_and_resolved(tmp_path: Path) -> 
     assert len(selected) == 9 * 200 + 10
     host = inventory.hosts(selected)[-1]
     assert (host.name, host.address, host.port, host.login.user) == ("g49h009", "10.49.0.9", 2009, "u49")
+
+
+@pytest.mark.parametrize("names", [ADDRESSES, RACKS], ids=["addresses", "racks"])
+def test_names_with_many_numbers_need_form_no_rectangle(tmp_path: Path, names: list[str]) -> None:
+    strewn = random.Random(1).sample(names, 10_000)
+    path = tmp_path / "inventory.yaml"
+    path.write_text("\n    - ".join(["groups:\n  g:\n    tags: t\n    hosts:", *strewn]))
+    inventory = load([path])
+    assert inventory.select("@g") == strewn
+    assert inventory.select(",".join(strewn)) == strewn
+    assert inventory.select("@tag:t&*1*", f"@g&{strewn[0]}") == [name for name in strewn[1:] if "1" in name]
+    assert sorted(expand(fold(strewn))) == sorted(strewn)

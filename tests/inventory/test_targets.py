@@ -21,6 +21,7 @@ groups:
   db: {hosts: "db[01-03]", vars: {role: back}}
   canary: {hosts: [web03, db02], tags: [canary]}
   prod: {groups: [web, db], vars: {live: true}}
+  spare: {}
 hosts:
   bastion: {}
   web: {}
@@ -93,6 +94,11 @@ def test_operators_are_worked_off_from_left_to_right(
         ("@group:db", "", "db01 db02 db03"),
         (" @web & @canary ", "", "web03"),
         ("", "@prod", "bastion web"),
+        ("web01!nothing*", "", "web01"),
+        ("web01^nothing*", "", "web01"),
+        ("web01&nothing*,db01", "", "db01"),
+        ("@web", "nothing*,web0[2-5]", "web01"),
+        ("@tag:*&@web!@canary", "", "web01 web02 web04 web05"),
     ],
 )
 def test_targets_select_in_the_order_of_the_inventory(
@@ -117,6 +123,16 @@ def test_a_bare_word_is_the_host_of_that_name_before_the_group(fleet: Inventory)
         ("@var:role=bck", "no host has the variable 'role=bck'; did you mean role=back?"),
         ("@color:red", "there is no @color:"),
         ("web*&nothing*", "'nothing*' selects no host"),
+        ("web01,nothing*", "'nothing*' selects no host"),
+        ("nothing*,web01", "'nothing*' selects no host"),
+        ("nothing*^web01", "'nothing*' selects no host"),
+        ("web01,@spare", "'@spare' selects no host"),
+        ("@@web", "'@@web': a group is named with one @"),
+        ("web01,@@tag:eu", "'@@tag:eu': a group is named with one @"),
+        ("@tag:@eu", "no host has the tag '@eu'; did you mean eu?"),
+        ("@we-b:x", "there is no @we-b:"),
+        ("@web,", "something is missing before or after"),
+        ("@web,,@db", "something is missing before or after"),
         ("@web&@db", "nothing is left when its parts are put together"),
         ("web[01-", "cannot be read"),
         ("web[1-999999999]", "more than 100,000"),
