@@ -7,13 +7,12 @@ import resource
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
 
-from fleetctl.errors import FleetError
-from fleetctl.lab import state
+from fleetctl.lab import answer, state
 from fleetctl.lab.background import Order
 from fleetctl.lab.inside import Lab
 from fleetctl.lab.layout import Layout
@@ -29,17 +28,22 @@ def main() -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
-    try:
-        with Lab(Path(order.directory), order.hosts, password=order.password, latency=order.latency) as lab:
-            found = LabState(order.directory, str(lab.inventory), lab.hosts, os.getpid(), order.password, order.latency)
-            state.write(Layout(lab.directory), found)
-            os.write(order.ready, b"up")
-            os.close(order.ready)
-            ended.wait()
-    except FleetError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 1
+    with ExitStack() as stack:
+        try:
+            _bring_up(order, stack)
+        except Exception as error:  # noqa: BLE001 - nobody is above us, and who started us waits for a word
+            answer.give(answer.why_not(error), order.ready)
+            return 1
+        answer.give(answer.UP, order.ready)
+        ended.wait()
     return 0
+
+
+def _bring_up(order: Order, stack: ExitStack) -> None:
+    lab = Lab(Path(order.directory), order.hosts, password=order.password, latency=order.latency)
+    stack.enter_context(lab)
+    found = LabState(order.directory, str(lab.inventory), lab.hosts, os.getpid(), order.password, order.latency)
+    state.write(Layout(lab.directory), found)
 
 
 def _allow_many_descriptors() -> None:

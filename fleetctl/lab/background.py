@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -13,15 +12,14 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from fleetctl.errors import FleetError, UsageError
-from fleetctl.lab import state
+from fleetctl.errors import FleetError
+from fleetctl.lab import answer, state
 from fleetctl.lab.inside import need_asyncssh
 from fleetctl.lab.layout import Layout, claim, clear
 from fleetctl.lab.state import LabState
 
 _START_SECONDS = 30.0
 _END_SECONDS = 15.0
-_CHUNK = 64 * 1024
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -49,19 +47,21 @@ def up(hosts: int = 10, *, password: bool = False, latency: float = 0.0, directo
 
     Raises:
         UsageError: asyncssh is missing, a lab is up there already, or the directory holds something else.
-        FleetError: it did not start; the hint names its log.
+        FleetError: it did not start; the message says why.
     """
     need_asyncssh()
     layout = claim(_directory(directory))
     if state.is_held(layout):
-        raise UsageError(f"a lab is already up in {layout.directory}", hint="fleetctl lab status, fleetctl lab down")
-    answer, ready = os.pipe()
+        raise state.already_up(layout)
+    pipe, ready = os.pipe()
     try:
-        _spawn(layout, Order(str(layout.directory), hosts, password, latency, ready))
+        try:
+            _spawn(layout, Order(str(layout.directory), hosts, password, latency, ready))
+        finally:
+            os.close(ready)
+        return _found_up(pipe, layout)
     finally:
-        os.close(ready)
-    with os.fdopen(answer, "rb", buffering=0) as pipe:
-        return _answer(pipe.fileno(), layout)
+        os.close(pipe)
 
 
 def status(directory: Path | None = None) -> LabState | None:
@@ -96,20 +96,27 @@ def _spawn(layout: Layout, order: Order) -> None:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[order.ready], start_new_session=True,
             timeout=_START_SECONDS,
         )  # fmt: skip
+    except subprocess.TimeoutExpired as slow:
+        raise _no_start(layout) from slow
     finally:
         os.close(log)
 
 
-def _answer(pipe: int, layout: Layout) -> LabState:
-    readable, _, _ = select.select([pipe], [], [], _START_SECONDS)
-    said = os.read(pipe, _CHUNK) if readable else b""
-    if not said:
-        lines = layout.log.read_text(errors="replace").splitlines()
-        raise FleetError(f"the lab did not start: {lines[-1] if lines else 'no word of it'}", hint=f"see {layout.log}")
+def _found_up(pipe: int, layout: Layout) -> LabState:
+    said = answer.take(pipe, _START_SECONDS)
+    if said is None:
+        raise _no_start(layout)
+    said.check()
     found = state.read(layout)
     if found is None:
-        raise FleetError("the lab ended as soon as it was up", hint=f"see {layout.log}")
+        raise FleetError("the lab was ended as soon as it was up", hint="raise it again")
     return found
+
+
+def _no_start(layout: Layout) -> FleetError:
+    """Its process could not tell why: the last that Python said of it does, if anything."""
+    lines = layout.log.read_text(errors="replace").splitlines() if layout.log.exists() else []
+    return FleetError(f"the lab did not start: {lines[-1] if lines else 'no word of it'}", hint=f"see {layout.log}")
 
 
 def _end(pid: int, layout: Layout) -> None:

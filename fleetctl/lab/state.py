@@ -50,14 +50,19 @@ def held(layout: Layout) -> Iterator[None]:
     deadline = time.monotonic() + _TAKE_SECONDS
     while (lock := _try(layout.lock)) is None:
         if time.monotonic() > deadline:
-            raise UsageError(
-                f"a lab is already up in {layout.directory}", hint="fleetctl lab status, fleetctl lab down"
-            )
+            raise already_up(layout)
         time.sleep(_STEP_SECONDS)
     try:
         yield
     finally:
         os.close(lock)
+
+
+def already_up(layout: Layout) -> UsageError:
+    return UsageError(
+        f"a lab is already up in {layout.directory}",
+        hint=f"use it with -i {layout.inventory}, or end it: fleetctl lab down",
+    )
 
 
 def is_held(layout: Layout) -> bool:

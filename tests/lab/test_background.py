@@ -7,17 +7,19 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 from fleetctl import lab
-from fleetctl.errors import UsageError
-from fleetctl.lab import state
-from tests.support.fleetctl import Fleetctl
+from fleetctl.errors import FleetError, UsageError
+from fleetctl.lab import background, state
+from tests.support.fleetctl import SCRIPT, Fleetctl
 from tests.support.processes import command_line
 
 
@@ -83,8 +85,60 @@ def test_a_second_lab_in_the_same_place_is_refused(directory: Path) -> None:
     found = lab.up(1, directory=directory)
     with pytest.raises(UsageError, match="already up") as refused:
         lab.up(2, directory=directory)
+    assert f"-i {found.inventory}" in refused.value.hint
     assert "fleetctl lab down" in refused.value.hint
     assert lab.status(directory) == found
+
+
+def test_of_two_raised_at_once_one_is_told_that_the_other_is_up(directory: Path) -> None:
+    with ThreadPoolExecutor() as threads:
+        raised = [threads.submit(lab.up, hosts, directory=directory) for hosts in (1, 2)]
+    refusals = [error for one in raised if (error := one.exception()) is not None]
+    found = lab.status(directory)
+    assert found is not None
+    assert [str(error) for error in refusals] == [f"a lab is already up in {directory}"]
+    assert isinstance(refusals[0], UsageError)
+    assert f"-i {found.inventory}" in refusals[0].hint
+
+
+def test_a_lab_that_cannot_start_says_why(command: Fleetctl) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -n 64; exec "$0" lab up --hosts 200', SCRIPT],
+        env=command.environment(None), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "the lab did not start: Too many open files" in done.stderr
+    assert "ulimit -n" in done.stderr
+    assert command("lab", "up", "--hosts", "1").exit_code == 0
+
+
+def test_a_mistake_in_its_process_is_told_as_ours(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import fleetctl.lab.inside\nfleetctl.lab.inside.Lab.__enter__ = lambda _: 1 // 0\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(FleetError, match="did not start: ZeroDivisionError") as failed:
+        lab.up(1, directory=directory)
+    assert "fault of fleetctl" in failed.value.hint
+
+
+def test_a_process_that_dies_without_a_word_leaves_its_log(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\nos.write(2, b'out of luck\\n')\nos._exit(1)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(FleetError, match="did not start: out of luck") as failed:
+        lab.up(1, directory=directory)
+    assert failed.value.hint == f"see {directory / 'log'}"
+    assert (directory / "log").exists()
+
+
+def test_a_start_that_takes_too_long_is_given_up(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "_START_SECONDS", 0.001)
+    with pytest.raises(FleetError, match="did not start"):
+        lab.up(1, directory=directory)
 
 
 def test_a_killed_lab_is_down_and_can_be_raised_again(directory: Path) -> None:
