@@ -7,9 +7,9 @@ any of them.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol, cast
+from typing import cast
 
-from fleetctl.events import Event
+from fleetctl.views.consumer import Consumer
 from fleetctl.views.files import SavedFiles
 from fleetctl.views.footer import Footer
 from fleetctl.views.layout import Layout
@@ -18,7 +18,9 @@ from fleetctl.views.screen import Screen
 from fleetctl.views.table import render_table
 from fleetctl.views.verdict import Verdict
 
-__all__ = ["Footer", "Layout", "SavedFiles", "Screen", "Verdict", "View", "open_view", "render_table", "sanitize"]
+__all__ = [
+    "Consumer", "Footer", "Layout", "SavedFiles", "Screen", "Verdict", "open_view", "render_table", "sanitize",
+]  # fmt: skip
 
 _VIEWS = {
     "stream": ("stream", "StreamView"),
@@ -28,21 +30,9 @@ _VIEWS = {
     "json": ("document", "JsonView"),
     "ndjson": ("ndjson", "NdjsonView"),
 }
-VIEW_NAMES = tuple(_VIEWS)
 
 
-class View(Protocol):
-    """Called from one thread with every event of a run, in order.
-
-    `show` may raise OSError when it cannot write; `close` is called once, in every case, and does not.
-    """
-
-    def show(self, event: Event) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def open_view(name: str, screen: Screen, layout: Layout) -> View:
+def open_view(name: str, screen: Screen, layout: Layout) -> Consumer:
     """The view of that name. Raises: KeyError when there is none."""
     module, kind = _VIEWS[name]
-    return cast("View", getattr(import_module(f"fleetctl.views.{module}"), kind)(screen, layout))
+    return cast("Consumer", getattr(import_module(f"fleetctl.views.{module}"), kind)(screen, layout))

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fleetctl.cli.options import ViewName
 from fleetctl.events import Event, HostStarted, Output
-from fleetctl.views import VIEW_NAMES, Footer, Layout, Screen, Verdict, View, open_view
+from fleetctl.views import _VIEWS, Consumer, Footer, Layout, Screen, Verdict, open_view
 from tests.support.showing import Paper, begun, ended, over, runs, said, show
 
 _PIECE = b"x" * 1023 + b"\n"
@@ -40,11 +41,11 @@ class _Nowhere(io.BytesIO):
         return 0
 
 
-def consumers(name: str, screen: Screen) -> list[View]:
+def consumers(name: str, screen: Screen) -> list[Consumer]:
     return [open_view(name, screen, Layout()), Footer(screen), Verdict(screen, quiet=False)]
 
 
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", ViewName)
 @given(run=runs(), layout=layouts, terminal=st.booleans(), colour=st.booleans(), length=st.integers(0, 60))
 def test_no_run_breaks_it_wherever_it_ends(
     name: str, run: list[Event], layout: Layout, terminal: bool, colour: bool, length: int
@@ -53,7 +54,7 @@ def test_no_run_breaks_it_wherever_it_ends(
     show(name, run, layout, terminal=terminal, colour=colour)
 
 
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", ViewName)
 @given(run=runs())
 def test_results_never_go_to_stderr_but_for_lines_of_stderr(name: str, run: list[Event]) -> None:
     shown = show(name, run)
@@ -75,7 +76,7 @@ def flood(hosts: int) -> Iterator[Event]:
     yield from over(finished)
 
 
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", ViewName)
 @pytest.mark.parametrize("hosts", [1, 16])
 def test_memory_is_bounded_while_64_mib_go_through(name: str, hosts: int) -> None:
     screen = Screen(_Nowhere(), _Nowhere())
@@ -90,7 +91,7 @@ def test_memory_is_bounded_while_64_mib_go_through(name: str, hosts: int) -> Non
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", ViewName)
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_an_output_that_is_gone_is_told_by_show_and_not_by_close(name: str, after: int) -> None:
     view = open_view(name, Screen(_Gone(after), _Nowhere()), Layout())
@@ -106,7 +107,7 @@ def test_an_output_that_is_gone_is_told_by_show_and_not_by_close(name: str, afte
     assert failures == 1 or after
 
 
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", ViewName)
 def test_a_terminal_that_is_gone_does_not_make_close_fail(name: str) -> None:
     gone = _Gone(0)
     screen = Screen(gone, gone, out_is_terminal=True, err_is_terminal=True)
@@ -117,7 +118,7 @@ def test_a_terminal_that_is_gone_does_not_make_close_fail(name: str) -> None:
         view.close()
 
 
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", ViewName)
 @given(run=runs())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_footer_and_a_verdict_go_along_with_it(name: str, run: list[Event]) -> None:
@@ -129,6 +130,10 @@ def test_a_footer_and_a_verdict_go_along_with_it(name: str, run: list[Event]) ->
     for view in views:
         view.close()
     assert paper.shown().out.endswith(b"\n")
+
+
+def test_the_command_line_offers_every_view_and_no_other() -> None:
+    assert set(ViewName) == set(_VIEWS)
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

@@ -22,7 +22,7 @@ from fleetctl.events import (
     Status,
     Stream,
 )
-from fleetctl.views import Layout, Screen, View, open_view
+from fleetctl.views import Consumer, Layout, Screen, open_view
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def show(
     return paper.shown()
 
 
-def play(view: View, events: Iterable[Event]) -> None:
+def play(view: Consumer, events: Iterable[Event]) -> None:
     try:
         for event in events:
             view.show(event)

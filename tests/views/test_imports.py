@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fleetctl.views import VIEW_NAMES
+from fleetctl.cli.options import ViewName
 
 _SHOW = """
 import sys
@@ -23,7 +23,7 @@ def imports_rich(view: str, where: str) -> bool:
     return done.stdout.strip() == "True"
 
 
-@pytest.mark.parametrize("view", VIEW_NAMES)
+@pytest.mark.parametrize("view", ViewName)
 def test_no_piped_view_imports_rich(view: str) -> None:
     assert not imports_rich(view, "piped")
 
