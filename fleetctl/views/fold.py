@@ -29,7 +29,10 @@ class _Group:
 
 
 class FoldView:
-    """Shows nothing until the run is over, then each group once. Called from one thread."""
+    """Shows nothing until the run is over, then each group once. Called from one thread.
+
+    Raises: OSError from `show` when stdout fails, or the disk that keeps the output: at the end in mid-group too.
+    """
 
     def __init__(self, screen: Screen, layout: Layout) -> None:
         self._screen = screen

@@ -56,7 +56,8 @@ class _Growing:
 class Spool:
     """Keeps the output of many hosts in bounded memory. For one thread.
 
-    Raises: OSError from `add`, `finish` and `read` when the disk does not do its part.
+    Raises: OSError when the disk does not do its part: from `add` and `finish`, which write, and from `text` and
+        at each step through `read`, also long after the run, when groups are shown.
     """
 
     def __init__(self) -> None:
