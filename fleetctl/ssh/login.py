@@ -52,17 +52,17 @@ class _Course:
 
     def takes(self, proof: _Proof, transport: Transport) -> bool:
         """Try it; whether the server accepted it, be it as a part of what it requires."""
-        self.tried.add((proof.method, proof.source))
         left: list[str] = []
         try:
             left = proof.attempt(transport)
-        except BadAuthenticationType as error:
+        except BadAuthenticationType as error:  # not judged: its method may be what is required later
             self.allowed = list(error.allowed_types)
             return False
         except AuthenticationException as error:
             if not transport.is_active() or "timeout" in str(error):
                 raise
             self.password_rejected |= proof.method == "password"
+        self.tried.add((proof.method, proof.source))
         if not transport.is_authenticated():
             self.offered.append(f"{proof.name()} (accepted, more is required)" if left else proof.name())
             self.allowed = left or self.allowed

@@ -96,7 +96,7 @@ class Session:
                 try:
                     self._request(channel, command, cancel, pty=pty)
                     with _Feeder(channel, stdin, pty=pty):
-                        _pump(channel, receive)
+                        self._pump(channel, receive)
                         return self._ended(channel, cancel)
                 finally:
                     with translated(Stage.CHANNEL, self._notes):
@@ -149,6 +149,32 @@ class Session:
             except FOREIGN:
                 _check_deadline(guard, _REPLY_SECONDS)
                 raise
+
+    def _pump(self, channel: Channel, receive: Receive) -> None:
+        """Hand over both streams until they end, without polling.
+
+        Both buffers share one event (buffered_pipe.py). Draining one may clear what the other has set, so the
+        buffers are looked at again before every wait.
+        """
+        arrived = threading.Event()
+        channel.in_buffer.set_event(arrived)
+        channel.in_stderr_buffer.set_event(arrived)
+        while True:
+            # Read before draining: data that came before the end is still in the buffers.
+            over = channel.eof_received or channel.closed
+            while (out := channel.recv_ready()) or channel.recv_stderr_ready():
+                if out:
+                    receive("stdout", self._taken(channel.recv))
+                if channel.recv_stderr_ready():
+                    receive("stderr", self._taken(channel.recv_stderr))
+            if over:
+                return
+            arrived.wait(_IDLE_SECONDS)
+
+    def _taken(self, recv: Callable[[int], bytes]) -> bytes:
+        # Taking gives the server room for more, and to say so fails when the connection has just ended.
+        with translated(Stage.CHANNEL, self._notes):
+            return recv(_READ_SIZE)
 
     def _ended(self, channel: Channel, cancel: Cancel) -> Ended:
         # The status may follow the end of output; the server's close of the channel ends the wait.
@@ -236,28 +262,6 @@ class _Feeder:
             self._channel.shutdown_write()
         except FOREIGN:
             return  # likewise
-
-
-def _pump(channel: Channel, receive: Receive) -> None:
-    """Hand over both streams until they end, without polling.
-
-    Both buffers share one event (buffered_pipe.py). Draining one may clear what the other has set, so the
-    buffers are looked at again before every wait.
-    """
-    arrived = threading.Event()
-    channel.in_buffer.set_event(arrived)
-    channel.in_stderr_buffer.set_event(arrived)
-    while True:
-        # Read before draining: data that came before the end is still in the buffers.
-        over = channel.eof_received or channel.closed
-        while (out := channel.recv_ready()) or channel.recv_stderr_ready():
-            if out:
-                receive("stdout", channel.recv(_READ_SIZE))
-            if channel.recv_stderr_ready():
-                receive("stderr", channel.recv_stderr(_READ_SIZE))
-        if over:
-            return
-        arrived.wait(_IDLE_SECONDS)
 
 
 def _check_deadline(guard: Guard, seconds: float | None) -> None:

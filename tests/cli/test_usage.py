@@ -85,3 +85,31 @@ def test_wrong_use_is_told_and_contacts_nobody(fleetctl: Fleetctl, arguments: li
     ran = fleetctl(*arguments)
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert said in " ".join(ran.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "-t", "", "df"], ["run", "-t", " ", "df"], ["run", "-x", "", "df"], ["hosts", ""], ["trust", "-t", ""]],
+    ids=" ".join,
+)
+def test_an_empty_target_is_not_the_whole_fleet(fleetctl: Fleetctl, arguments: list[str]) -> None:
+    """What an unset variable makes of `-t "$TARGET"`."""
+    (fleetctl.home / "inventory.yaml").write_text("hosts: web[01-20]\n")
+    ran = fleetctl(*arguments)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "empty target" in ran.stderr
+
+
+def test_a_file_cannot_be_the_directory_for_results(fleetctl: Fleetctl) -> None:
+    (fleetctl.home / "results").write_text("")
+    ran = fleetctl("run", "-H", "web01", "--save", "results", "df")
+    assert ran.exit_code == 2
+    assert "not a directory" in ran.stderr
+
+
+def test_a_diff_is_a_folded_view(fleetctl: Fleetctl) -> None:
+    shown = fleetctl("run", "--dry-run", "-H", "a", "-H", "b", "--diff", "df").stdout
+    assert "--- a\n+++ b\n" in shown
+    ran = fleetctl("run", "--dry-run", "-H", "a", "--diff", "-o", "json", "df")
+    assert ran.exit_code == 2
+    assert "--diff means" in ran.stderr

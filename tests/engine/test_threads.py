@@ -180,3 +180,25 @@ def test_a_reader_that_is_slow_holds_the_hosts_back() -> None:
         events = ThreadEngine(as_pool(PlayedPool(play))).run(Task(Command("yes"), hosts(4)), cancel)
         for taken, _event in enumerate(events, 1):
             assert sum(sent.values()) <= taken + 200
+
+
+def test_fewer_threads_than_hoped_for_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        if thread.name == "worker-3":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    assert {outcome.status for outcome in outcomes(run(PlayedPool(fine), 20)).values()} == {Status.OK}
+
+
+def test_without_any_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    pool = PlayedPool(fine)
+    with pytest.raises(errors.FleetError, match="can't start new thread"):
+        run(pool, 3)

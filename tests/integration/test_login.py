@@ -124,3 +124,21 @@ def test_a_key_and_a_password_may_both_be_required(
     ran = fleetctl("run", "-i", key_only, "-o", "json", "true")
     assert ran.exit_code == 3
     assert "more is required" in ran.json["hosts"][0]["error"]["message"]
+
+
+def test_a_key_counts_though_the_password_is_required_first(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
+) -> None:
+    server = start_sshd("AuthenticationMethods password,publickey")
+    inventory = server.inventory(tmp_path, 2, password={"env": "LOGIN"})
+    ran = fleetctl("run", "-i", inventory, "true", env={"LOGIN": password_login.password})
+    assert ran.exit_code == 0, ran.stderr
+
+
+def test_a_host_behind_a_bastion_is_not_dialled_directly(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    inventory = sshd.inventory(tmp_path, 2)
+    (tmp_path / "jump.yaml").write_text("hosts: {h002: {jump: h001}}")
+    for command in (["run", "true"], ["ping"]):
+        ran = fleetctl(*command[:1], "-i", inventory, "-i", tmp_path / "jump.yaml", "-t", "h002", *command[1:])
+        assert ran.exit_code == 3
+        assert "is behind h001" in ran.stderr

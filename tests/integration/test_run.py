@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+import socket
+import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -199,3 +203,42 @@ def test_json_output_of_one_host_can_be_parsed_by_anyone(fleetctl: Fleetctl, one
     (host,) = json.loads(ran.stdout)["hosts"]
     assert host["stdout"] == "ok\n"
     assert host["stderr_base64"] == "/w=="
+
+
+def test_piped_stdin_is_read_on_from_where_it_stands(fleetctl: Fleetctl, one: Path, tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("one\ntwo\nthree\n")
+    with (tmp_path / "lines").open("rb", buffering=0) as lines:
+        lines.read(4)
+        done = _run_with(fleetctl, lines, one)
+    assert done.stdout == b"two\nthree\n"
+
+
+def test_a_socket_may_be_stdin(fleetctl: Fleetctl, one: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"through a socket\n")
+        ours.shutdown(socket.SHUT_WR)
+        assert _run_with(fleetctl, theirs.fileno(), one).stdout == b"through a socket\n"
+
+
+def test_a_pipe_may_be_named_for_stdin(fleetctl: Fleetctl, one: Path) -> None:
+    words = shlex.join(fleetctl.command(("run", "-N", "-i", one, "cat")))
+    line = words.replace(" run ", " run --stdin <(echo piped) ", 1)
+    done = subprocess.run(
+        ["bash", "-c", line], env=fleetctl.environment(None), stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout == b"piped\n", done.stderr
+
+
+def test_a_dry_run_fetches_no_secret(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    inventory = sshd.inventory(tmp_path, 2, password={"command": ["touch", str(tmp_path / "fetched")]})
+    assert fleetctl("run", "--dry-run", "-i", inventory, "true").exit_code == 0
+    assert not (tmp_path / "fetched").exists()
+
+
+def _run_with(fleetctl: Fleetctl, stdin: IO[bytes] | int, inventory: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        fleetctl.command(("run", "-N", "-i", inventory, "cat")),
+        env=fleetctl.environment(None), stdin=stdin, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip

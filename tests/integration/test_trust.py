@@ -123,3 +123,24 @@ def test_unchecked_keys_are_said_on_every_run(fleetctl: Fleetctl, strangers: Pat
         assert "not checked" in ran.stderr
         assert "h[001-005]" in ran.stderr
     assert not known.exists()
+
+
+def test_no_secret_is_fetched_to_see_keys(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, known: Path) -> None:
+    password = {"command": ["touch", str(tmp_path / "fetched")]}
+    inventory = sshd.inventory(tmp_path, 2, known_hosts=str(known), password=password, keys=[])
+    assert fleetctl("trust", "-y", "-i", inventory).exit_code == 0
+    assert not (tmp_path / "fetched").exists()
+
+
+def test_one_key_that_cannot_be_written_leaves_the_others_written(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, known: Path
+) -> None:
+    known.write_text(f"[127.0.1.?]:{sshd.port},!{_name(sshd, 3)} {sshd.keys.public('ed25519')}\n")
+    ran = fleetctl("trust", "-y", "--replace", "-i", sshd.inventory(tmp_path, 3, known_hosts=str(known)))
+    assert ran.exit_code == 3
+    assert f"{known}:1" in ran.stderr
+    assert f"{_name(sshd, 3)} ssh-ed25519" in known.read_text()
+
+
+def _name(server: Sshd, number: int) -> str:
+    return f"[127.0.1.{number}]:{server.port}"

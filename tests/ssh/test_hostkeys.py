@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import subprocess
@@ -11,11 +12,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
 from fleetctl.model import Host, HostKeyPolicy, Login
 from fleetctl.ssh.hostkeys import KnownHosts
-from fleetctl.ssh.known_hosts import ServerKey, fingerprint
+from fleetctl.ssh.known_hosts import KnownHostsFile, ServerKey, fingerprint
 
 KEY = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"k" * 36)
 OTHER = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"o" * 36)
@@ -213,3 +215,67 @@ def test_keys_are_written_to_the_first_file_and_looked_up_in_all(file: Path, tmp
     known.check(both, OTHER)
     with pytest.raises(HostKeyChanged):
         known.check(both, KEY)
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\r"])
+def test_only_a_line_feed_ends_a_line(file: Path, end: str) -> None:
+    """A comment that a host chose must not vouch for a key; OpenSSH ends lines at the line feed only."""
+    file.write_text(f"web02 {OTHER.line} a comment{end}web01.example.com {KEY.line}\n", newline="")
+    with pytest.raises(HostKeyUnknown):
+        KnownHosts().check(host(file), KEY)
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000", "\x1f"])
+def test_only_blanks_part_fields(file: Path, blank: str) -> None:
+    file.write_text(f"web02{blank}x,web01.example.com {KEY.line}\nweb01.example.com{blank}{KEY.kind} {KEY.line}\n")
+    known = KnownHosts()
+    known.check(host(file), KEY)  # the first line's second name
+    file.write_text(f"web01.example.com{blank}{KEY.line}\n")
+    with pytest.raises(HostKeyUnknown):
+        KnownHosts().check(host(file), KEY)
+
+
+def test_a_line_that_ends_as_on_windows_is_read(file: Path) -> None:
+    file.write_bytes(f"web01.example.com {KEY.line}\r\n".encode())
+    KnownHosts().check(host(file), KEY)
+
+
+def test_learning_many_keys_reads_the_file_once(file: Path, mocker: MockerFixture) -> None:
+    file.write_text(f"other {OTHER.line}")
+    read = mocker.spy(KnownHostsFile, "__init__")
+    known = KnownHosts()
+    for number in range(100):
+        known.check(host(file, f"h{number}", policy=HostKeyPolicy.ACCEPT_NEW), KEY)
+        known.check(host(file, f"h{number}"), KEY)
+    assert read.call_count == 1
+    assert file.read_text() == f"other {OTHER.line}\n" + "".join(f"h{number} {KEY.line}\n" for number in range(100))
+
+
+def test_what_ssh_wrote_meanwhile_is_seen_before_a_key_is_learned(file: Path) -> None:
+    known = KnownHosts()
+    known.check(host(file, "a", policy=HostKeyPolicy.ACCEPT_NEW), KEY)
+    with file.open("a") as stream:
+        stream.write(f"web01.example.com {OTHER.line}\n")
+    with pytest.raises(HostKeyChanged):
+        known.check(host(file, policy=HostKeyPolicy.ACCEPT_NEW), KEY)
+
+
+def test_a_lock_held_elsewhere_stops_only_those_who_write_and_not_for_ever(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleetctl.ssh.known_hosts._LOCK_SECONDS", 0.3)
+    file.write_text(f"web02 {KEY.line}\n")
+    known = KnownHosts()
+    with file.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UntrustedError, match="lock"):
+            known.check(host(file, policy=HostKeyPolicy.ACCEPT_NEW), KEY)
+        known.check(host(file, "web02"), KEY)
+    known.check(host(file, policy=HostKeyPolicy.ACCEPT_NEW), KEY)
+
+
+def test_a_key_that_a_pattern_gives_is_not_replaced_but_its_line_told(file: Path) -> None:
+    file.write_text(f"*.example.com {OTHER.line}\n")
+    with pytest.raises(UntrustedError, match=f"{file}:1 .* pattern"):
+        KnownHosts().replace(host(file), KEY)
+    assert file.read_text() == f"*.example.com {OTHER.line}\n"

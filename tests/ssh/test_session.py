@@ -12,7 +12,7 @@ import pytest
 from paramiko import Channel
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import Cancelled, ChannelRefused, FleetError, TimedOut
+from fleetctl.errors import Cancelled, ChannelRefused, ConnectionLost, FleetError, TimedOut
 from fleetctl.events import Stream
 from fleetctl.model import Host, Login
 from fleetctl.operations.stdin import Broadcast
@@ -173,6 +173,19 @@ def test_a_connection_that_ends_without_an_exit_status_is_lost_and_no_signal(
     monkeypatch.setattr(Channel, "_unlink", slowly)
     with pytest.raises(TimedOut):
         session.run("sleep 60", Collected().into, cancel, timeout=0.3)
+
+
+def test_a_connection_that_ends_while_output_is_taken_is_lost(
+    session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking output grants the server more of it, and that message can meet the end of the connection."""
+
+    def meet_the_end(_channel: Channel, _size: int) -> bytes:
+        raise EOFError
+
+    monkeypatch.setattr(Channel, "recv", meet_the_end)
+    with pytest.raises(ConnectionLost):
+        session.run("echo hi", Collected().into, cancel)
 
 
 def test_without_stdin_a_reader_sees_its_end_at_once(session: Session, cancel: Cancel) -> None:
