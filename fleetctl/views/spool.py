@@ -111,7 +111,7 @@ class Spool:
 
     def _finished(self, host: str, stream: Stream) -> Kept:
         growing = self._open.pop((host, stream), None)
-        if growing is None:
+        if growing is None or not growing.kept.size:
             return Kept()
         kept = growing.kept
         kept.digest = growing.digest.digest()

@@ -66,6 +66,11 @@ def test_hosts_without_output_share_a_group_that_says_so() -> None:
     assert show("fold", over([begun("a1", "a2"), ended("a1"), ended("a2")])).text.endswith("─\n(no output)\n")
 
 
+def test_an_output_of_no_bytes_is_no_output() -> None:
+    events: list[Event] = [begun("a", "b"), said("a", b""), ended("a"), ended("b")]
+    assert headings(show("fold", over(events)).text) == [("a,b", "2", "")]
+
+
 def test_stderr_is_told_apart_inside_a_group() -> None:
     events: list[Event] = [begun("a"), said("a", "out\n"), said("a", "err1\nerr2", "stderr"), ended("a")]
     assert show("fold", over(events)).text.endswith("─\nout\n! err1\n! err2\n")
