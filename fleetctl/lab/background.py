@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from fleetctl.lab import answer, state
 from fleetctl.lab.inside import need_asyncssh
 from fleetctl.lab.layout import Layout, claim, clear
 from fleetctl.lab.state import LabState
+
+_log = logging.getLogger(__name__)
 
 _START_SECONDS = 30.0
 _END_SECONDS = 15.0
@@ -72,6 +75,8 @@ def status(directory: Path | None = None) -> LabState | None:
 def down(directory: Path | None = None) -> bool:
     """End the lab and remove its files, also those that a killed one left behind.
 
+    Of files that are not the lab's, and therefore stay, a warning is logged.
+
     Returns: whether a lab was up.
     """
     layout = Layout(_directory(directory))
@@ -79,7 +84,7 @@ def down(directory: Path | None = None) -> bool:
     if found is not None:
         _end(found.pid, layout)
     if layout.lock.exists() and not state.is_held(layout):
-        clear(layout)
+        _clear_away(layout)
     return found is not None
 
 
@@ -117,6 +122,11 @@ def _no_start(layout: Layout) -> FleetError:
     """Its process could not tell why: the last that Python said of it does, if anything."""
     lines = layout.log.read_text(errors="replace").splitlines() if layout.log.exists() else []
     return FleetError(f"the lab did not start: {lines[-1] if lines else 'no word of it'}", hint=f"see {layout.log}")
+
+
+def _clear_away(layout: Layout) -> None:
+    for path in clear(layout):
+        _log.warning("%r is not the lab's, and was left", str(path))
 
 
 def _end(pid: int, layout: Layout) -> None:

@@ -102,17 +102,27 @@ def claim(directory: Path) -> Layout:
     return layout
 
 
-def clear(layout: Layout, keep: Sequence[Path] = ()) -> None:
-    """Remove what a lab wrote, and the directory once nothing is left in it."""
+def clear(layout: Layout, keep: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Remove what a lab wrote, and the directory with it, unless something else is there, too.
+
+    The lock stays beside that: it tells the next lab that the place is its own.
+
+    Returns: what else is there, whose name no lab uses.
+    """
     hosts = layout.directory / _HOSTS
+    if not layout.directory.exists():
+        return ()
     if hosts.exists():
         shutil.rmtree(hosts)
-    for name in _FILES:
-        path = layout.directory / name
-        if path not in keep:
+    written = [layout.directory / name for name in _FILES]
+    for path in written:
+        if path not in (*keep, layout.lock):
             path.unlink(missing_ok=True)
-    if layout.directory.is_dir() and not any(layout.directory.iterdir()):
+    left = tuple(sorted(path for path in layout.directory.iterdir() if path not in written))
+    if not left and not keep:
+        layout.lock.unlink(missing_ok=True)
         layout.directory.rmdir()
+    return left
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -167,6 +167,23 @@ def test_the_number_of_another_process_in_a_stale_file_harms_nobody(directory: P
     assert not lab.down(directory)
 
 
+def test_a_file_of_somebody_else_stays_and_is_told(command: Fleetctl) -> None:
+    directory = command.home / ".local/state/fleetctl/lab"
+    assert command("lab", "up", "--hosts", "1").exit_code == 0
+    (directory / "mine").write_text("kept")
+    down = command("lab", "down")
+    assert (down.exit_code, down.stdout) == (0, "the lab is down\n")
+    assert f"{directory / 'mine'}" in down.stderr
+    assert {path.name for path in directory.iterdir()} == {"mine", "lock"}
+    assert command("lab", "up", "--hosts", "1").exit_code == 0
+    assert (directory / "mine").read_text() == "kept"
+
+
+def test_nothing_is_said_of_a_directory_that_became_empty(command: Fleetctl) -> None:
+    command("lab", "up", "--hosts", "1")
+    assert command("lab", "down").stderr == ""
+
+
 def test_down_leaves_a_directory_alone_that_is_no_lab(tmp_path: Path) -> None:
     (tmp_path / "hosts").mkdir()
     (tmp_path / "state.json").write_text("{}")
