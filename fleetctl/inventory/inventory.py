@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import platformdirs
 
 from fleetctl.errors import InventoryError, Problem, TargetError, UsageError
@@ -101,11 +102,11 @@ class Inventory:
         """Hosts without passwords and passphrases, for what needs no login: nothing is fetched, nobody asked."""
         return self._made(names, overrides, None)
 
-    def explain(self, name: str, overrides: Overrides | None = None) -> list[Setting]:
+    def explain(self, name: str) -> list[Setting]:
         """Every setting of a host, its tags and its groups. Raises: TargetError when there is no such host."""
         only = self._one(name)
         effective = self._precedence.of(only)
-        settings = {"address": Given(only, "the host's name")} | (overrides or Overrides()).over(effective.settings)
+        settings = {"address": Given(only, "the host's name")} | effective.settings
         lines = [Setting(key, _shown(key, given.value), given.source) for key, given in sorted(settings.items())]
         lines += [Setting("tag", tag, given.source) for tag, given in sorted(effective.tags.items())]
         return lines + [Setting("group", group, "") for group in self._membership.of(only)]
@@ -113,16 +114,31 @@ class Inventory:
     def with_hosts(self, specs: Sequence[str]) -> Inventory:
         """This inventory with hosts named on the command line as `[user@]host[:port]`.
 
-        A host of the inventory may be named too: its settings hold, but for what is said here.
-        Raises: UsageError when one cannot be read, or two name one host differently.
+        A host of the inventory may be named too: its settings hold, but for what is said here. One that is a bastion
+        of the defaults is reached without itself.
+        Raises: UsageError when one cannot be read, or two name one host differently; InventoryError when jumps now go
+            in a circle.
         """
         named: dict[str, AdhocHost] = {}
         for said in map(parse_adhoc, specs):
             if named.setdefault(said.name, said) != said:
                 hint = f"give each a name in an inventory: hosts: {{one: {{address: {said.address}, port: …}}, …}}"
                 raise UsageError(f"-H names {said.name} twice, with different users or ports", hint=hint)
-        levels = {name: _adhoc_level(said, self._levels.hosts.get(name)) for name, said in named.items()}
-        return Inventory(replace(self._levels, hosts=self._levels.hosts | levels))
+        levels = {name: self._adhoc_level(said) for name, said in named.items()}
+        inventory = Inventory(replace(self._levels, hosts=self._levels.hosts | levels))
+        if problems := inventory._jumps.problems():
+            raise InventoryError(problems)
+        return inventory
+
+    def _adhoc_level(self, said: AdhocHost) -> Level:
+        values = {"user": said.user, "port": said.port}
+        settings = {key: Given(value, COMMAND_LINE) for key, value in values.items() if value is not None}
+        if (known := self._levels.hosts.get(said.name)) is not None:
+            return replace(known, settings=known.settings | settings)
+        settings["address"] = Given(said.address, COMMAND_LINE)
+        if (jump := self._levels.defaults.settings.get("jump")) is not None:
+            settings["jump"] = msgspec.structs.replace(jump, value=self._jumps.up_to(said.name, jump.value))
+        return Level(f"host {said.name}", settings)
 
     def _problems_of_target(self, default: Given | None) -> list[Problem]:
         if default is None or not default.value:
@@ -186,13 +202,6 @@ def find_default() -> list[Path]:
     here = Path("inventory.yaml")
     own = platformdirs.user_config_path("fleetctl") / "inventory.yaml"
     return next(([path] for path in (here, own) if path.is_file()), [])
-
-
-def _adhoc_level(said: AdhocHost, known: Level | None) -> Level:
-    values = {"address": said.address if known is None else None, "user": said.user, "port": said.port}
-    settings = {key: Given(value, COMMAND_LINE) for key, value in values.items() if value is not None}
-    level = known or Level(f"host {said.name}")
-    return replace(level, settings=level.settings | settings)
 
 
 def _shown(key: str, value: Any) -> str:

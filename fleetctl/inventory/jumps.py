@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 from fleetctl.errors import FleetError, Problem
 from fleetctl.inventory.adhoc import parse_adhoc
@@ -25,8 +26,17 @@ class Jumps:
     def through(self, words: tuple[str, ...]) -> tuple[Hop, ...]:
         """The hops that the words of a `jump` setting stand for, the first to be dialled first."""
         if words not in self._chains:
-            self._chains[words] = tuple(hop for word in words for hop in self._hops(word))
+            chain: tuple[Hop, ...] = ()
+            for word in words:
+                hops = self._hops(word)
+                # A bastion whose own way is the one gone so far needs it once.
+                chain = hops if hops[: len(chain)] == chain else chain + hops
+            self._chains[words] = chain
         return self._chains[words]
+
+    def up_to(self, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The words of a `jump` setting that lead to a host which is itself one of those bastions; else all of them."""
+        return tuple(takewhile(lambda word: not self._is(word, name), words))
 
     def problems(self) -> list[Problem]:
         """Jumps to hosts that are not there, circles, and chains without end; each told once."""
@@ -34,6 +44,9 @@ class Jumps:
         for name in self._hosts:
             search.length(name, ())
         return list(search.problems)
+
+    def _is(self, word: str, name: str) -> bool:
+        return word == name or (word not in self._hosts and parse_adhoc(word).name == name)
 
     def _hops(self, word: str) -> tuple[Hop, ...]:
         if word in self._hosts:
@@ -53,6 +66,7 @@ class _Search:
         self._precedence = precedence
         self._hosts = hosts
         self._lengths: dict[str, int] = {}
+        self._wrong: dict[str, str] = {}
 
     def length(self, name: str, path: tuple[str, ...]) -> int:
         """How many hops lead to a host."""
@@ -77,13 +91,21 @@ class _Search:
         return 1
 
     def _judge(self, word: str, given: Given) -> None:
+        # Once per word: in the defaults it stands for every host, and the search for what it may have meant is slow.
+        if word not in self._wrong:
+            self._wrong[word] = self._fault(word)
+        if self._wrong[word]:
+            self._complain(given, self._wrong[word])
+
+    def _fault(self, word: str) -> str:
+        """What is wrong with a bastion that is no host of the inventory, or ""."""
         if not any(char in word for char in ".@:"):
-            self._complain(given, f"no such host: {word}{did_you_mean(word, self._hosts)}")
-            return
+            return f"no such host: {word}{did_you_mean(word, self._hosts)}"
         try:
             parse_adhoc(word)
         except FleetError as error:
-            self._complain(given, f"{error.message}: {error.hint}")
+            return f"{error.message}: {error.hint}"
+        return ""
 
     def _complain(self, given: Given, message: str) -> None:
         self.problems[given.problem(message)] = None

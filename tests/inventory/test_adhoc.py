@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fleetctl.errors import UsageError
-from fleetctl.inventory import Overrides, load, parse_adhoc
+from fleetctl.errors import InventoryError, UsageError
+from fleetctl.inventory import Inventory, Overrides, load, parse_adhoc
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,44 @@ def test_one_name_for_two_different_hosts_is_refused() -> None:
     assert load([]).with_hosts(["a:22", "a:22"]).names == ("a",)
     with pytest.raises(UsageError, match="names a twice"):
         load([]).with_hosts(["a:22", "a:23"])
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Inventory]:
+    def write(text: str) -> Inventory:
+        path = tmp_path / "inventory.yaml"
+        path.write_text(text)
+        return load([path])
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("jump", "way_there"),
+    [
+        ("10.0.0.5", []),
+        ("me@10.0.0.5:2222", []),
+        ("[a, 10.0.0.5, b]", ["a"]),
+        ("[10.0.0.4, 10.0.0.5]", ["10.0.0.4"]),
+        ("a", ["a"]),
+    ],
+)
+def test_a_bastion_of_all_hosts_does_not_jump_through_itself(
+    write: Callable[[str], Inventory], jump: str, way_there: list[str]
+) -> None:
+    inventory = write(f"defaults: {{jump: {jump}}}\nhosts: {{a: {{jump: []}}, b: {{jump: []}}, c: {{}}}}\n")
+    before = inventory.hosts(["c"])[0].jump
+    bastion, other = inventory.with_hosts(["10.0.0.5"]).hosts(["10.0.0.5", "c"])
+    assert [hop.name for hop in bastion.jump] == way_there
+    assert [hop.name for hop in other.jump] == [hop.name for hop in before]
+
+
+def test_a_circle_that_a_host_of_the_command_line_closes_is_told_with_its_place(
+    write: Callable[[str], Inventory],
+) -> None:
+    inventory = write("defaults:\n  jump: a\nhosts:\n  a: {jump: 10.0.0.5}\n")
+    with pytest.raises(InventoryError) as raised:
+        inventory.with_hosts(["10.0.0.5"])
+    (problem,) = raised.value.problems
+    assert (problem.line, problem.path) == (2, "defaults.jump")
+    assert "jumps go in a circle: a → 10.0.0.5 → a" in problem.message

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from fleetctl.errors import InventoryError
 from fleetctl.inventory import Inventory, Overrides, load
-from fleetctl.model import HostKeyPolicy, Secret
 
 Write = Callable[[str], Inventory]
 USERS = st.none() | st.sampled_from(["ann", "bob", "cyd"])
@@ -143,8 +142,7 @@ groups:
 hosts:
   web01: {agent: false, tags: [eu]}
 """)
-    overrides = Overrides(connect_timeout=3.0, host_key_policy=HostKeyPolicy.OFF)
-    told = {setting.key: (setting.value, setting.source) for setting in inventory.explain("web01", overrides)}
+    told = {setting.key: (setting.value, setting.source) for setting in inventory.explain("web01")}
     file = tmp_path / "inventory.yaml"
     assert told["user"] == ("deploy", f"{file}:2 defaults")
     assert told["port"] == ("2222", f"{file}:4 group web")
@@ -152,15 +150,14 @@ hosts:
     assert told["agent"] == ("false", f"{file}:6 host web01")
     assert told["tag"] == ("eu", f"{file}:6 host web01")
     assert told["group"] == ("web", "")
-    assert told["connect_timeout"] == ("3.0", "command line")
-    assert told["host_key_policy"] == ("off", "command line")
+    assert told["connect_timeout"] == ("10.0", "built-in")
     assert told["known_hosts"][1] == "built-in"
     assert told["address"] == ("web01", "the host's name")
 
 
 def test_secrets_are_masked_where_settings_are_explained(write: Write) -> None:
     inventory = write("hosts: {a: {password: hunter2, key_passphrase: {env: PHRASE}}}\n")
-    told = {setting.key: setting.value for setting in inventory.explain("a", Overrides(password=Secret("typed")))}
+    told = {setting.key: setting.value for setting in inventory.explain("a")}
     assert told["password"] == "***"
     assert told["key_passphrase"] == "{env: PHRASE}"
     assert "hunter2" not in str(inventory.explain("a"))

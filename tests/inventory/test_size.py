@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fleetctl.inventory import load
+from fleetctl.errors import InventoryError
+from fleetctl.inventory import jumps, load
 from fleetctl.nodes import expand, fold
 
 ADDRESSES = [f"10.{x}.{y}.{z}" for x in range(40) for y in range(40) for z in range(40)]
@@ -42,3 +43,28 @@ def test_names_with_many_numbers_need_form_no_rectangle(tmp_path: Path, names: l
     assert inventory.select(",".join(strewn)) == strewn
     assert inventory.select("@tag:t&*1*", f"@g&{strewn[0]}") == [name for name in strewn[1:] if "1" in name]
     assert sorted(expand(fold(strewn))) == sorted(strewn)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "defaults: {jump: [basiton, 'a@b@c']}\nhosts: h[001-300]",
+        "hosts: {'h[001-150]': {jump: basiton}, 'h[151-300]': {jump: basiton}}",
+    ],
+)
+def test_a_bastion_that_is_not_there_is_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    asked = []
+
+    def did_you_mean(word: str, _: object) -> str:
+        asked.append(word)
+        return ""
+
+    monkeypatch.setattr(jumps, "did_you_mean", did_you_mean)
+    path = tmp_path / "inventory.yaml"
+    path.write_text(given)
+    with pytest.raises(InventoryError) as raised:
+        load([path])
+    assert len(raised.value.problems) == 2
+    assert asked == ["basiton"]
