@@ -7,12 +7,14 @@ brackets in a file crash the process.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from fleetctl.errors import Problem
+from fleetctl.inventory.types import PROVIDERS, SECRETS
 
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_VALUES = 2_000_000
@@ -28,6 +30,9 @@ _CONSTANTS |= {
 }
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _FRACTION = re.compile(r"-?\d{1,18}\.\d{1,18}")
+_QUOTED = re.compile(r"'[^'<]{2,}'")
+_SECRET = re.compile(rf"({'|'.join(SECRETS)})([\s:].*)?", re.DOTALL)
+_IN_SECRET = re.compile(rf"{'|'.join(PROVIDERS)}|\[\d+\]")
 _WORD_TAGS = {"!", "tag:yaml.org,2002:str"}
 
 Place = tuple[str, ...]
@@ -55,8 +60,15 @@ class Items(list[Any]):
 
 
 def written(place: Place) -> str:
-    """A place as people write it: `groups.web.hosts[0]`."""
-    return ".".join(place).replace(".[", "[")
+    """A place as people write it: `groups.web.hosts[0]`. Keys that may be a secret are left out of it."""
+    shown: list[str] = []
+    for key in place:
+        if (secret := _SECRET.fullmatch(key)) is not None:
+            inside = place[len(shown) + 1 :]
+            shown += [f"{secret[1]}{'…' if secret[2] else ''}", *takewhile(_IN_SECRET.fullmatch, inside)]
+            break
+        shown.append(key)
+    return ".".join(shown).replace(".[", "[")
 
 
 def bare(value: Any) -> Any:
@@ -73,6 +85,7 @@ class Document:
         self.path = path
         self.value: Any = None
         self.problems: list[Problem] = []
+        self._secrets_told: set[str] = set()
         self._count = 0
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._read()
@@ -88,7 +101,13 @@ class Document:
         return line
 
     def complain(self, place: Place, message: str, line: int = 0) -> None:
-        self.problems.append(Problem(self.path, line or self.line(place), written(place), message))
+        path = written(place)
+        if any(map(_SECRET.fullmatch, place)):
+            # What is wrong with a secret once it cannot be read follows from that.
+            if path in self._secrets_told:
+                return
+            self._secrets_told.add(path)
+        self.problems.append(Problem(self.path, line or self.line(place), path, message))
 
     def _read(self) -> None:
         try:
@@ -172,6 +191,9 @@ class Document:
                 return None
             return key
         text = str(event.value)
+        self._refuse_tag(event, (*place, text))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (text, 1)
         if event.implicit[0] and text in _CONSTANTS:
             self.complain((*place, text), f"YAML reads it as {told(_CONSTANTS[text])}: put it in quotes", _line(event))
             return None
@@ -193,7 +215,7 @@ class Document:
 
     def _alias(self, event: Any, place: Place) -> Any:
         if event.anchor not in self._anchors:
-            self.complain(place, f"there is no &{event.anchor} before this", _line(event))
+            self.complain(place, f"there is no such anchor before this: {_quotes('*')}", _line(event))
             return None
         value, size = self._anchors[event.anchor]
         self._counted(size, event, place)
@@ -201,7 +223,7 @@ class Document:
 
     def _refuse_tag(self, event: Any, place: Place) -> None:
         if event.tag is not None and event.tag not in _WORD_TAGS:
-            self.complain(place, f"the tag {event.tag} is not allowed", _line(event))
+            self.complain(place, f"tags are not allowed: {_quotes('!')}", _line(event))
 
     def _counted(self, values: int, event: Any, place: Place) -> None:
         self._count += values
@@ -221,16 +243,16 @@ class _TooMuchError(Exception):
 
 
 def told(value: Any) -> str:
-    """What a value is, in a word or two."""
+    """What a value is, in a word or two, which never are its own: it may be a secret in the wrong place."""
     match value:
         case None:
             return "nothing"
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return f"the number {value}"
+            return "a number"
         case str():
-            return f"the word {value!r}"
+            return "a word"
         case _:
             return "a list" if isinstance(value, list) else "a mapping"
 
@@ -239,7 +261,11 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
+def _quotes(sign: str) -> str:
+    return f"a word that begins with {sign} wants quotes"
+
+
 def _syntax(path: Path, error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return Problem(path, mark.line + 1 if mark else 0, "", f"is no YAML: {said}")
+    return Problem(path, mark.line + 1 if mark else 0, "", f"is no YAML: {_QUOTED.sub('…', said)}")

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from fleetctl.inventory.levels import Given, Levels
 from fleetctl.inventory.secrets import others_may
-from fleetctl.inventory.types import SecretRef
-
-SECRETS = ("key_passphrase", "password")
+from fleetctl.inventory.types import SECRETS, SecretRef
 
 
 def plain_secrets(levels: Levels) -> tuple[str, ...]:

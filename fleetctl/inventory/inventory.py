@@ -14,7 +14,7 @@ import platformdirs
 from fleetctl.errors import InventoryError, Problem, TargetError, UsageError
 from fleetctl.inventory.adhoc import AdhocHost, parse_adhoc
 from fleetctl.inventory.document import Document
-from fleetctl.inventory.exposure import SECRETS, hidden_variables, plain_secrets
+from fleetctl.inventory.exposure import hidden_variables, plain_secrets
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Membership
@@ -23,7 +23,7 @@ from fleetctl.inventory.reading import add
 from fleetctl.inventory.records import Records
 from fleetctl.inventory.secrets import Secrets
 from fleetctl.inventory.targets import Targets, plain
-from fleetctl.inventory.types import SecretRef
+from fleetctl.inventory.types import SECRETS, SecretRef
 from fleetctl.model import Host, Secret
 
 

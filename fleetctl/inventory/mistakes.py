@@ -9,12 +9,11 @@ from collections.abc import Iterable
 import msgspec
 
 from fleetctl.inventory.document import Place
-from fleetctl.inventory.types import SecretRef
 from fleetctl.model import HostKeyPolicy
 
 _ERROR = re.compile(r"(?P<said>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]*)`(?P<bound>[^,]*)(?:, got `(?P<got>[^`]*)`)?")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field .*", re.DOTALL)
 _ENUM = re.compile(r"Invalid enum value (.*)", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|(\[\d+\])")
 _WORDS = {
@@ -26,7 +25,7 @@ _WORDS = {
     "object": "a mapping",
     "null": "nothing",
 }
-_PROVIDERS = tuple(field.name for field in msgspec.structs.fields(SecretRef))
+_NO_PROVIDER = "give one of {env: …}, {file: …}, {command: […]}, {prompt: …}, or put the text in quotes"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -40,8 +39,9 @@ def explained(error: msgspec.ValidationError) -> tuple[Place, str]:
     match = _ERROR.fullmatch(str(error))
     said, path = (match["said"], match["path"] or "") if match else (str(error), "")
     place = tuple(key or index for key, index in _STEP.findall(path))
-    if unknown := _UNKNOWN.fullmatch(said):
-        return (*place, unknown[1]), f"unknown key{did_you_mean(unknown[1], _PROVIDERS)}"
+    if _UNKNOWN.fullmatch(said):
+        # Of a secret's reference: unknown settings are told before. The key may be the secret, as in {S3cret}.
+        return place, _NO_PROVIDER
     if invalid := _ENUM.fullmatch(said):
         return place, f"must be one of {', '.join(HostKeyPolicy)}, not {invalid[1]}"
     if expected := _EXPECTED.fullmatch(said):

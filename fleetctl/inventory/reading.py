@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,13 +12,14 @@ from fleetctl.inventory.levels import Given, GroupLevel, Level, Levels
 from fleetctl.inventory.mistakes import did_you_mean, explained
 from fleetctl.inventory.ranges import names_in
 from fleetctl.inventory.sense import group_name, settled
-from fleetctl.inventory.types import File, Group, HostSettings, Settings
+from fleetctl.inventory.types import SECRETS, File, Group, HostSettings, Settings, Words
 
 _KEYS = {
     kind: {field.name: field.type for field in msgspec.structs.fields(kind)}
     for kind in (File, Group, Settings, HostSettings)
 }
 _SETTINGS = _KEYS[HostSettings]
+_LISTS = {name for name, kind in _SETTINGS.items() if kind == Words | None}
 _NO_ADDRESS = "is the address of one host: give it under the host's name"
 _MAX_HOSTS = 200_000
 
@@ -55,7 +57,9 @@ class _Reader:
         return Section()
 
     def refuse_unknown(self, place: Place, content: Section, known: dict[str, Any]) -> None:
-        for key in content.keys() - known.keys():
+        for key in content:
+            if key in known:
+                continue
             said = _NO_ADDRESS if key == "address" else f"unknown key{did_you_mean(key, known)}"
             self._document.complain((*place, key), said)
 
@@ -99,11 +103,11 @@ class _Reader:
     def _settings(self, place: Place, content: Section, level: Level, kind: type[Settings]) -> None:
         """Check the settings of a section and put them into a level."""
         self.refuse_unknown(place, content, _KEYS[kind])
-        for name, value in self._converted(place, content).items():
-            try:
-                self._put(level, (*place, name), content, settled(name, value, self._directory))
-            except ValueError as error:
-                self._document.complain((*place, name), str(error))
+        for name in SECRETS:
+            if name in content and content[name] in (None, ""):
+                self._document.complain((*place, name), "is empty: a word that begins with & or # wants quotes")
+        for name, value in self._settled(place, content):
+            self._put(level, (*place, name), content, value)
 
     def _put(self, level: Level, place: Place, content: Section, value: Any) -> None:
         name, path, file = place[-1], written(place), self._document.path
@@ -117,24 +121,31 @@ class _Reader:
         else:
             level.settings[name] = Given(value, level.title, file, line, path)
 
-    def _converted(self, place: Place, content: Section) -> dict[str, Any]:
-        """The settings that are given, each with its right type. The wrong ones are complained of and left out."""
+    def _settled(self, place: Place, content: Section) -> Iterator[tuple[str, Any]]:
+        """The settings that are given. The wrong ones are complained of and left out."""
         given = {name: raw for name, raw in content.items() if name in _SETTINGS and raw is not None}
         try:
             whole = msgspec.convert(given, HostSettings)
         except msgspec.ValidationError:
-            return self._one_by_one(place, given)
-        return {name: getattr(whole, name) for name in given}
-
-    def _one_by_one(self, place: Place, given: dict[str, Any]) -> dict[str, Any]:
-        converted = {}
+            whole = None
         for name, raw in given.items():
             try:
-                converted[name] = msgspec.convert(raw, _SETTINGS[name])
+                value = msgspec.convert(raw, _SETTINGS[name]) if whole is None else getattr(whole, name)
+                value = settled(name, value, self._directory)
+            except (msgspec.ValidationError, ValueError):
+                self._complain_of((*place, name), raw)
+            else:
+                yield name, value
+
+    def _complain_of(self, place: Place, raw: Any) -> None:
+        for step, piece in _pieces(place[-1], raw):
+            try:
+                settled(place[-1], msgspec.convert(piece, _SETTINGS[place[-1]]), self._directory)
             except msgspec.ValidationError as error:
                 inner, message = explained(error)
-                self._document.complain((*place, name, *inner), message)
-        return converted
+                self._document.complain((*place, *step, *inner[len(step) :]), message)
+            except ValueError as error:
+                self._document.complain((*place, *step), str(error))
 
     def _children(self, place: Place, value: Any, level: GroupLevel) -> None:
         if value is not None and not isinstance(value, list):
@@ -193,3 +204,12 @@ class _Reader:
                 level.settings[name] = given
             elif other.value != given.value and own == (other.level == level.title):
                 self._document.problems.append(given.problem(f"line {other.line} says otherwise of {level.title}"))
+
+
+def _pieces(name: str, raw: Any) -> list[tuple[Place, Any]]:
+    """A setting's items one by one, each with the step to it, so that a mistake is told of the item that holds it."""
+    if name in _LISTS and isinstance(raw, list):
+        return [((f"[{number}]",), [item]) for number, item in enumerate(raw)]
+    if name == "env" and isinstance(raw, dict):
+        return [((key,), {key: one}) for key, one in raw.items()]
+    return [((), raw)]

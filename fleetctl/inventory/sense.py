@@ -49,6 +49,8 @@ def words(value: str | list[str]) -> list[str]:
 def _path(word: str, directory: Path) -> str:
     if not word:
         raise ValueError("is empty")
+    if "\0" in word:
+        raise ValueError("holds a NUL, which no path can")
     try:
         return str(directory / Path(word).expanduser())
     except RuntimeError as error:

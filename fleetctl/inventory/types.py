@@ -10,6 +10,8 @@ from fleetctl.model import HostKeyPolicy
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Words = str | list[str]
+SECRETS = ("key_passphrase", "password")
+"""The settings that hold secrets: what stands there, or in their place, is never shown."""
 
 
 class SecretRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -31,7 +33,12 @@ class SecretRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
             raise ValueError("give exactly one of env, file, command, prompt")
         if not given[0][1]:
             raise ValueError(f"{given[0][0]} is empty")
+        if any("\0" in word for word in given[0][1]):
+            raise ValueError("holds a NUL, which no name, path or argument can")
         return given[0]
+
+
+PROVIDERS = tuple(field.name for field in msgspec.structs.fields(SecretRef))
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -37,8 +37,8 @@ def path(tmp_path: Path) -> Path:
         ("hosts:\n  a: {port: 1}\n  a: {port: 2}", 3, "hosts.a", "given twice, first on line 2"),
         ("hosts: {}\nhosts: {}", 2, "hosts", "given twice, first on line 1"),
         ("defaults: [x]", 1, "defaults", "must be a mapping, not a list"),
-        ("groups: x", 1, "groups", "must be a mapping, not the word 'x'"),
-        ("hosts: 5", 1, "hosts", "must be a mapping, not the number 5"),
+        ("groups: x", 1, "groups", "must be a mapping, not a word"),
+        ("hosts: 5", 1, "hosts", "must be a mapping, not a number"),
         ("[a, b]", 1, "", "must be a mapping, not a list"),
         ("default_target: [a]", 1, "default_target", "must be a target expression, not a list"),
         ("hosts: [a]\ndefault_target: '@b'", 2, "default_target", "there is no group 'b'"),
@@ -52,15 +52,21 @@ def path(tmp_path: Path) -> Path:
         ("defaults: {agent: maybe}", 1, "defaults.agent", "must be true or false"),
         ("defaults: {keys: {a: b}}", 1, "defaults.keys", "must be a word or a list, not a mapping"),
         ("defaults: {keys: [a, 1]}", 1, "defaults.keys[1]", "must be a word, not a whole number"),
-        ("defaults: {keys: ['']}", 1, "defaults.keys", "is empty"),
+        ("defaults: {keys: ['']}", 1, "defaults.keys[0]", "is empty"),
+        ("defaults:\n  keys:\n    - a\n    - ''", 4, "defaults.keys[1]", "is empty"),
+        ("defaults:\n  keys:\n    - a\n    - 1", 4, "defaults.keys[1]", "must be a word, not a whole number"),
+        ("defaults: {keys: [\"a\\0\"]}", 1, "defaults.keys[0]", "holds a NUL"),
         ("defaults: {host_key_policy: never}", 1, "defaults.host_key_policy", "strict, accept-new, off"),
         ("defaults: {connect_timeout: soon}", 1, "defaults.connect_timeout", "is no span of time"),
         ("defaults: {connect_timeout: 0}", 1, "defaults.connect_timeout", "is no span of time"),
-        ("defaults: {env: {1A: x}}", 1, "defaults.env", "is no variable's name"),
-        ("defaults: {env: {A: [x]}}", 1, "defaults.env", "must be"),
+        ("defaults: {env: {1A: x}}", 1, "defaults.env.1A", "is no variable's name"),
+        ("defaults:\n  env:\n    A: x\n    B: [x]", 4, "defaults.env.B", "or a word, not a list"),
+        ("defaults:\n  env:\n    A: x\n    1B: x", 4, "defaults.env.1B", "is no variable's name"),
+        ("defaults: {env: [x]}", 1, "defaults.env", "must be a mapping, not a list"),
         ("defaults: {tags: 'a b'}", 1, "defaults.tags", "cannot be written in a target"),
+        ("defaults:\n  tags:\n    - a\n    - a b", 4, "defaults.tags[1]", "cannot be written in a target"),
         ("defaults: {vars: [a]}", 1, "defaults.vars", "must be a mapping"),
-        ("defaults: {password: {evn: X}}", 1, "defaults.password.evn", "unknown key; did you mean env?"),
+        ("defaults: {password: {evn: X}}", 1, "defaults.password", "give one of {env: …}"),
         ("defaults: {password: {env: X, file: y}}", 1, "defaults.password", "one of env, file, command, prompt"),
         ("defaults: {password: {}}", 1, "defaults.password", "exactly one of"),
         ("defaults: {password: {env: ''}}", 1, "defaults.password", "env is empty"),
@@ -70,10 +76,10 @@ def path(tmp_path: Path) -> Path:
         ("groups: {'a:b': {}}", 1, "groups.a:b", "cannot be a group's name"),
         ("groups:\n  web:\n    groups: [wbe]", 3, "groups.web.groups[0]", "no such group: wbe; did you mean web?"),
         ("groups: {web: {groups: db}}", 1, "groups.web.groups", "must be a list of group names"),
-        ("groups: {web: {groups: [1]}}", 1, "groups.web.groups[0]", "must be a group's name, not the number 1"),
+        ("groups: {web: {groups: [1]}}", 1, "groups.web.groups[0]", "must be a group's name, not a number"),
         ("groups: {a: {groups: [b]}, b: {groups: [a]}}", 1, "groups.b.groups[0]", "contain each other: a → b → a"),
         ("groups: {a: {groups: [a]}}", 1, "groups.a.groups[0]", "contain each other: a → a"),
-        ("groups: {a: {hosts: [1]}}", 1, "groups.a.hosts[0]", "must be a host's name or a range, not the number 1"),
+        ("groups: {a: {hosts: [1]}}", 1, "groups.a.hosts[0]", "must be a host's name or a range, not a number"),
         ("groups: {a: {hosts: 'web[1-'}}", 1, "groups.a.hosts", "web[1-"),
         ("hosts: 'web[1-99999999]'", 1, "hosts", "more than 100,000 hosts"),
         ("hosts: ['a[1-90000]', 'b[1-90000]', 'c[1-90000]']", 1, "hosts[2]", "more than 200,000 hosts in all"),
@@ -86,8 +92,10 @@ def path(tmp_path: Path) -> Path:
         ("hosts:\n  no: {}", 2, "hosts.no", "YAML reads it as false: put it in quotes"),
         ("hosts:\n  <<: {a: {}}", 2, "hosts.<<", "merging is not supported"),
         ("hosts: {? [a] : {}}", 1, "hosts", "a key must be a word"),
-        ("hosts: !!python/object/apply:os.system [id]", 1, "hosts", "the tag tag:yaml.org,2002:python"),
-        ("hosts: {a: *gone}", 1, "hosts.a", "there is no &gone before this"),
+        ("hosts: !!python/object/apply:os.system [id]", 1, "hosts", "tags are not allowed"),
+        ("hosts: {a: *gone}", 1, "hosts.a", "there is no such anchor before this"),
+        ("hosts: {!odd a: {}}", 1, "hosts.a", "tags are not allowed"),
+        ("hosts: 'a!b'", 1, "hosts", "only commas may stand between names and ranges"),
         ("hosts: [a", 2, "", "is no YAML"),
         ("hosts:\n\t- a", 2, "", "is no YAML"),
         ("hosts: {}\n---\nhosts: {}", 2, "", "has a second document"),
@@ -127,6 +135,26 @@ def test_aliases_may_repeat_and_not_multiply(path: Path) -> None:
     bomb = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
     (problem,) = problems(path, f"a0: &a0 [x]\n{bomb}")
     assert "do aliases multiply?" in problem.message
+
+
+def test_a_key_may_be_an_anchor(path: Path) -> None:
+    path.write_text("hosts: {&name a: {address: *name}, b: {vars: {like: *name}}, c: {vars: {*name : 1}}}\n")
+    a, b, c = load([path]).hosts(["a", "b", "c"])
+    assert (a.address, b.vars, c.vars) == ("a", {"like": "a"}, {"a": 1})
+
+
+def test_mistakes_on_one_line_are_told_in_their_order(path: Path) -> None:
+    content = "defaults: {zz: 1, yy: 1, b1: 1, b2: 1, b3: 1, port: x, aa: 1}"
+    assert [problem.path.removeprefix("defaults.") for problem in problems(path, content)] == [
+        "zz", "yy", "b1", "b2", "b3", "aa", "port",
+    ]  # fmt: skip
+
+
+def test_each_mistake_in_a_list_or_map_is_told(path: Path) -> None:
+    found = problems(path, "defaults:\n  env: {1A: x, B: [x], 2C: x}\n  keys: ['', 5, '']\n  tags: [a b, c, '@']\n")
+    assert [problem.path.removeprefix("defaults.") for problem in found] == [
+        "env.1A", "env.B", "env.2C", "keys[0]", "keys[1]", "keys[2]", "tags[0]", "tags[2]",
+    ]  # fmt: skip
 
 
 def test_depth_is_bounded(path: Path) -> None:

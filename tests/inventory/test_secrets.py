@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
-from fleetctl.errors import SecretError
-from fleetctl.inventory import Inventory, Overrides, load, secrets
+from fleetctl.errors import InventoryError, SecretError
+from fleetctl.inventory import Inventory, Overrides, document, load, secrets
 from fleetctl.model import Host, Secret
 
 VALUE = "hunter2-and-more"
@@ -172,3 +173,71 @@ def test_a_resolved_host_shows_no_secret(write: Write) -> None:
 
 def vars_of(host: Host) -> str:
     return str(msgspec.structs.asdict(host))
+
+
+@pytest.mark.parametrize("key", ["password", "key_passphrase"])
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (": *S3cretPw", "there is no such anchor before this: a word that begins with * wants quotes"),
+        (": !S3cretPw", "tags are not allowed: a word that begins with ! wants quotes"),
+        (": !S3cretPw x", "tags are not allowed"),
+        (": {S3cretPw}", "give one of {env: …}"),
+        (": {S3cretPw: x}", "give one of {env: …}"),
+        (": {env: X, S3cretPw: x}", "give one of {env: …}"),
+        (": {S3cretPw: 1, S3cretPw: 2}", "given twice"),
+        (": {S3cretPw: *x}", "there is no such anchor"),
+        (": {[S3cretPw]: x}", "a key must be a word"),
+        (": {command: [S3cretPw, {S3cretPw: x}]}", "must be a word"),
+        (": [S3cretPw]", "not a list"),
+        (": 31415926", "put it in quotes"),
+        (": &S3cretPw", "is empty: a word that begins with & or # wants quotes"),
+        (": #S3cretPw", "is empty"),
+        (": ~", "is empty"),
+        (': ""', "is empty"),
+        (': {file: "S3cretPw\\0"}', "holds a NUL"),
+        (': {command: [cat, "S3cretPw\\0"]}', "holds a NUL"),
+        (": @S3cretPw", "is no YAML"),
+        (": %S3cretPw", "is no YAML"),
+        (": [S3cretPw", "is no YAML"),
+        (": !S3cretPw!x y", "is no YAML"),
+        (': "\\S3cretPw"', "is no YAML"),
+    ],
+)
+@pytest.mark.parametrize("parser", ["as it is", "without libyaml"])
+def test_no_mistake_in_writing_a_secret_shows_it(
+    write: Write, monkeypatch: pytest.MonkeyPatch, key: str, written: str, said: str, parser: str
+) -> None:
+    if parser != "as it is":
+        monkeypatch.setattr(document, "_LOADER", yaml.SafeLoader)
+    with pytest.raises(InventoryError) as raised:
+        write(f"hosts:\n  a:\n    port: 22\n    {key}{written}\n")
+    assert said in raised.value.message
+    assert f"inventory.yaml:4: hosts.a.{key}" in raised.value.message or said == "is no YAML"
+    assert "S3cret" not in raised.value.message
+    assert "31415926" not in raised.value.message
+    assert len(raised.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "hosts: {a: S3cretPw}",
+        "hosts: {a: 31415926}",
+        "hosts: {a: {password:S3cretPw}}",
+        "hosts: {a: {password S3cretPw}}",
+        "hosts: {a: {password:S3cretPw: 1, password:S3cretPw: 2}}",
+        "defaults: S3cretPw",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_shown(write: Write, written: str) -> None:
+    with pytest.raises(InventoryError) as raised:
+        write(written)
+    assert "S3cret" not in raised.value.message
+    assert "31415926" not in raised.value.message
+
+
+def test_a_secret_that_holds_a_nul_is_refused_where_it_is_written(write: Write) -> None:
+    for reference in ('{file: "a\\0b"}', '{command: ["pa\\0ss"]}', '{env: "A\\0"}'):
+        with pytest.raises(InventoryError, match=r"inventory\.yaml:2: hosts\.a\.password: holds a NUL"):
+            write(f"hosts:\n  a: {{password: {reference}}}")
