@@ -7,7 +7,7 @@ import re
 from fleetctl.nodes import NAME, expand, parts
 
 _MAX_NAMES = 100_000
-_SPAN = re.compile(r"(\d+)-(\d+)(?:/(\d+))?")
+_SPAN = re.compile(r"\s*(-?[0-9]+)\s*-\s*(-?[0-9]+)\s*(?:/\s*([0-9]+)\s*)?")
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -37,8 +37,10 @@ def check_size(pattern: str) -> None:
 
 
 def _span(text: str) -> int:
-    match = _SPAN.fullmatch(text.strip())
-    if match is None:
+    if "-" not in text.strip()[1:]:
         return 1
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"[{text}] is no range: write [01-20], or [01-20/2] for every second")
     step = int(match[3] or 1) or 1
     return max(0, (int(match[2]) - int(match[1])) // step + 1)

@@ -53,7 +53,20 @@ def test_ranges_are_written_as_clush_users_write_them(pattern: str, names: list[
 
 @pytest.mark.parametrize(
     "pattern",
-    ["web[1-999999999]", "r[1-1000]n[1-1000]", "a[1-400]b[1-400]c[1-400]", "web[1-", "web]", "web[a-b]", "web[5-1]"],
+    [
+        "web[1-999999999]",
+        "r[1-1000]n[1-1000]",
+        "a[1-400]b[1-400]c[1-400]",
+        "web[1-",
+        "web]",
+        "web[a-b]",
+        "web[5-1]",
+        "web[1 - 999999999]",
+        "web[-8-999999999]",
+        "web[1-999999999 /1]",
+        "web[1-999_999_999]",
+        "web[1-+999999999]",
+    ],
 )
 def test_what_cannot_be_read_or_is_too_large_is_refused_unexpanded(pattern: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
