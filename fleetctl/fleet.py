@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
 
 from fleetctl.cancel import Cancel
 from fleetctl.engine import Engine
@@ -35,23 +34,13 @@ from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Stdin
+from fleetctl.views import Consumer
 
 _UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
 _FAILED = {Status.FAILED, Status.ERROR}
 _LARGEST_EXIT_CODE = 255
 _NO_EXIT_CODE = _LARGEST_EXIT_CODE
 """What stands for a host without an exit code where the largest is asked for, as ssh has it."""
-
-
-class Consumer(Protocol):
-    """Sees every event of a run, in order, from one thread. `close` is called once, in every case.
-
-    Raises: OSError from `show` when it cannot write; the run is then called off.
-    """
-
-    def show(self, event: Event) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True)

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from fleetctl import __version__
-from fleetctl.cli import inventory, lab, run, trust
+from fleetctl.cli import completion, inventory, lab, run, trust
 
 app = typer.Typer(
     name="fleetctl",
     help="Run commands, move files and play scripted jobs on many machines over SSH.",
     no_args_is_help=True,
+    add_completion=False,  # see completion.py
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,3 +41,4 @@ app.command()(inventory.hosts)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(lab.app, name="lab")
 app.command()(lab.demo)
+app.command()(completion.completion)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import Access, Output, Pace, Selection, Surroundings
+from fleetctl.cli.options import Access, Output, Pace, Selection, Surroundings, TargetWords
 
 
 @expanded
@@ -30,9 +30,10 @@ def run(
 
 
 @expanded
-def ping(selection: Selection, access: Access, pace: Pace, output: Output) -> None:
+def ping(selection: Selection, access: Access, pace: Pace, output: Output, words: TargetWords = None) -> None:
     """Connect and log in to many hosts, and time one round trip each."""
     from fleetctl.cli.running import carry_out
+    from fleetctl.cli.selecting import with_words
     from fleetctl.operations.ping import Ping
 
-    raise typer.Exit(carry_out(Ping(), selection, access, pace, output))
+    raise typer.Exit(carry_out(Ping(), with_words(selection, words or []), access, pace, output))

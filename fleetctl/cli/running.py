@@ -12,21 +12,21 @@ from pathlib import Path
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Output, Pace, Selection
+from fleetctl.cli.options import Access, Output, Pace, Selection, ViewName
 from fleetctl.cli.prompts import ask_secret, confirm
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import complain, set_verbosity, warn
 from fleetctl.engine.task import Policy
 from fleetctl.errors import UsageError
-from fleetctl.fleet import Consumer, Fleet, Result, publish
+from fleetctl.fleet import Fleet, Result, publish
 from fleetctl.inventory import Overrides
 from fleetctl.model import Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.command import Command
 from fleetctl.operations.ping import Ping
 from fleetctl.operations.stdin import Broadcast
-from fleetctl.views import Footer, Layout, SavedFiles, Screen, Verdict, open_view
+from fleetctl.views import Consumer, Footer, Layout, SavedFiles, Screen, Verdict, open_view
 
 
 def carry_out(
@@ -116,19 +116,22 @@ def _consumers(screen: Screen, output: Output) -> list[Consumer]:
     layout = Layout(prefix=not output.no_prefix, diff=output.diff, raw=output.raw)
     saved: list[Consumer] = []
     if output.save is not None and not output.dry_run:
-        _check_directory(output.save, yes=output.yes)
+        _make_directory(output.save, yes=output.yes)
         saved = [SavedFiles(output.save)]
     talk: list[Consumer] = [Footer(screen)] if not output.quiet else []
-    return [*saved, open_view(output.view, screen, layout), *talk, Verdict(screen, quiet=output.quiet)]
+    if not output.quiet or output.view is ViewName.FOLD:  # the others tell by themselves who is not ok
+        talk.append(Verdict(screen, quiet=output.quiet))
+    return [*saved, open_view(output.view, screen, layout), *talk]
 
 
-def _check_directory(directory: Path, *, yes: bool) -> None:
+def _make_directory(directory: Path, *, yes: bool) -> None:
     """Results of two runs must not mix unseen. Raises: UsageError."""
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(f"{directory} is not a directory", hint="--save takes a directory; it is made if need be")
-    if yes or not directory.exists() or not any(directory.iterdir()):
-        return
-    if not confirm(f"{directory} is not empty. Write into it?"):
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        mixes = not yes and any(directory.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot write to {directory}: {error.strerror}", hint="--save takes a directory") from error
+    if mixes and not confirm(f"{directory} is not empty. Write into it?"):
         raise UsageError(f"{directory} is not empty", hint="name a new directory, or add -y to write into it")
 
 

@@ -1,4 +1,4 @@
-"""What fleetctl itself says on stderr: warnings and errors, one form for all of them."""
+"""What fleetctl itself says on stderr: notes, warnings and errors, one form for all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import traceback
 
 from fleetctl.errors import FleetError
 from fleetctl.views import sanitize
+
+
+def say(message: str) -> None:
+    print(sanitize(message), file=sys.stderr)
 
 
 def warn(message: str) -> None:

@@ -13,7 +13,7 @@ from fleetctl.cli.options import Access, Pace, Selection
 from fleetctl.cli.prompts import confirm
 from fleetctl.cli.running import open_fleet
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
-from fleetctl.cli.talk import complain, warn
+from fleetctl.cli.talk import complain, say, warn
 from fleetctl.errors import FleetError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from fleetctl.fleet import Fleet
 from fleetctl.model import Host
@@ -52,14 +52,18 @@ def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: boo
         hosts = fleet.places(wanted(selection), unwanted(selection))
         scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(hosts, cancel)]
         if cancel.is_set():
+            complain(f"{cancel.reason}: nothing was written")
             return _INTERRUPTED
     _show(scanned)
     writable = {State.NEW, State.CHANGED} if replace else {State.NEW}
     to_write = [one for one in scanned if one.state in writable]
     written = _write(fleet.known_hosts, to_write, yes=yes)
+    for one in scanned:
+        if one.state is State.REVOKED or (one.state is State.CHANGED and not replace):
+            warn(f"{one.host.name}: {one.why}")
     changed = [one.host.name for one in scanned if one.state is State.CHANGED]
     if changed and not replace:
-        warn(f"the host keys of {fold(changed)} have CHANGED: someone may be listening in")
+        warn("someone may be listening in")
         warn(f"if they were really rebuilt: {trust_command(selection, access)} --replace {shlex.quote(fold(changed))}")
     trusted = {one.host.name for one in scanned if one.state is State.SAME} | written
     return 0 if len(trusted) == len(scanned) else _NOT_TRUSTED
@@ -90,7 +94,7 @@ def _show(scanned: Sequence[Scanned]) -> None:
         )
         for one in scanned
     ]
-    render_table(Screen.from_process(), ("host", "address", "type", "fingerprint", "state"), rows)
+    render_table(Screen.from_process(), ("host", "address", "type", "fingerprint", "state"), rows, style_by=4)
 
 
 def _write(known_hosts: KnownHosts, to_write: Sequence[Scanned], *, yes: bool) -> set[str]:
@@ -101,7 +105,9 @@ def _write(known_hosts: KnownHosts, to_write: Sequence[Scanned], *, yes: bool) -
     if not yes and not confirm(f"Write {len(to_write)} {'key' if len(to_write) == 1 else 'keys'} to {files}?"):
         complain("nothing was written", "compare the fingerprints, then say yes, or add --yes")
         return set()
-    return {one.host.name for one in to_write if one.key is not None and _wrote(known_hosts, one, one.key)}
+    written = {one.host.name for one in to_write if one.key is not None and _wrote(known_hosts, one, one.key)}
+    say(f"{len(written)} {'key' if len(written) == 1 else 'keys'} written to {files}")
+    return written
 
 
 def _wrote(known_hosts: KnownHosts, one: Scanned, key: ServerKey) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-import traceback
 from collections.abc import Callable
 
 import msgspec
@@ -34,11 +33,11 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
     started = time.monotonic()
     attempts = _Attempts(task.policy.retries)
     try:
-        outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.cancel)
+        outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.host.name, context.cancel)
     except errors.FleetError as error:
         outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=not attempts.begun)
     except Exception as error:  # noqa: BLE001 - the other hosts must go on
-        _log.debug("%s: %s", context.host.name, traceback.format_exc())
+        _log.debug("%s", context.host.name, exc_info=error)
         outcome = Outcome(Status.ERROR, error=facts_of(errors.Fault(error)), remote_ended=not attempts.begun)
     return msgspec.structs.replace(
         outcome,
@@ -66,16 +65,18 @@ class _Attempts:
         self.timings: dict[str, float] = {}
         self._retries = retries
 
-    def run(self, attempt: Callable[[], Outcome], cancel: Cancel) -> Outcome:
+    def run(self, attempt: Callable[[], Outcome], host: str, cancel: Cancel) -> Outcome:
         """Try until it is done; only a server that turned us away before its banner is tried again."""
         while True:
             self.made += 1
             try:
                 return attempt()
-            except errors.TurnedAway:
+            except errors.TurnedAway as error:
                 if self.made > self._retries:
                     raise
-                cancel.wait(_BACKOFF_SECONDS * 2 ** (self.made - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+                seconds = _BACKOFF_SECONDS * 2 ** (self.made - 1) * random.uniform(0.5, 1.5)  # noqa: S311
+                _log.info("%s: %s; again in %.1f s", host, error.message, seconds)
+                cancel.wait(seconds)
 
     def logged_in(self, session: Session) -> None:
         self.begun = True

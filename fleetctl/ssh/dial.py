@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import new_transport, shake_hands
 from fleetctl.ssh.wire import Wire, connect
+
+_log = logging.getLogger("fleetctl.ssh")
 
 
 class Dialer:
@@ -49,12 +52,20 @@ class Dialer:
             trusted = time.monotonic()
             with translated(Stage.LOGIN, notes):
                 # Half of the time, so that a stuck agent leaves some for other ways to log in.
-                log_in(transport, host.login, self._keys, self._login_timeout / 2)
+                log_in(transport, host.login, self._keys, notes, self._login_timeout / 2)
         timings = {
             "connect": connected - started,
             "handshake": trusted - connected,
             "login": time.monotonic() - trusted,
         }
+        _log.info(
+            "%s: logged in at %s:%d as %s, %.3f s",
+            host.name,
+            host.address,
+            host.port,
+            host.login.user,
+            sum(timings.values()),
+        )
         return Session(transport, wire, notes, timings)
 
     def server_key(self, host: Host, cancel: Cancel) -> ServerKey:

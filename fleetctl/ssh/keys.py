@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,7 @@ class KeyRing:
 
 
 def _load(path: Path, passphrase: Secret | None) -> PKey:
+    _check_permissions(path)
     try:
         return _decode(path, None)
     except TypeError:
@@ -72,6 +74,20 @@ def _load(path: Path, passphrase: Secret | None) -> PKey:
         raise KeyUnusable(
             f"wrong passphrase for key {path}", hint="check `key_passphrase` in the inventory", path=str(path)
         ) from None
+
+
+def _check_permissions(path: Path) -> None:
+    """As OpenSSH (authfile.c: `sshkey_perm_ok`): a key of ours that others can read is not used."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unread(path, error) from error
+    if status.st_uid == os.getuid() and status.st_mode & 0o077:
+        raise KeyUnusable(
+            f"key {path} can be read by others (mode {status.st_mode & 0o777:04o}) and is not used",
+            hint=f"chmod 600 {path}; if others had it, make a new one",
+            path=str(path),
+        )
 
 
 def _decode(path: Path, passphrase: bytes | None) -> PKey:

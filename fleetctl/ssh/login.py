@@ -19,6 +19,8 @@ from fleetctl.model import Login, Secret
 from fleetctl.ssh.agent import agent_keys
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import fingerprint
+from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.transport import try_login
 
 _MAX_KEYS = 5
@@ -42,6 +44,7 @@ class _Course:
     offered: list[str] = field(default_factory=list)
     allowed: list[str] | None = None
     password_rejected: bool = False
+    trying: _Proof | None = None
 
     def has_room_for(self, proof: _Proof) -> bool:
         if proof.method == "keyboard-interactive" and self.password_rejected:
@@ -53,6 +56,7 @@ class _Course:
     def takes(self, proof: _Proof, transport: Transport) -> bool:
         """Try it; whether the server accepted it, be it as a part of what it requires."""
         left: list[str] = []
+        self.trying = proof
         try:
             left = proof.attempt(transport)
         except BadAuthenticationType as error:  # not judged: its method may be what is required later
@@ -69,7 +73,7 @@ class _Course:
         return bool(left) or transport.is_authenticated()
 
 
-def log_in(transport: Transport, login: Login, ring: KeyRing, patience: float) -> None:
+def log_in(transport: Transport, login: Login, ring: KeyRing, notes: ServerNotes, patience: float) -> None:
     """Authenticate, or say what was offered and what the server would take.
 
     Args:
@@ -81,18 +85,29 @@ def log_in(transport: Transport, login: Login, ring: KeyRing, patience: float) -
     """
     course = _Course()
     unusable: dict[str, KeyUnusable] = {}
+    try:
+        if _any_accepted(transport, lambda: _proofs(login, ring, unusable, patience), course):
+            return
+    except FOREIGN as error:
+        if not notes.goodbye or course.trying is None:
+            raise
+        offered = [*course.offered, course.trying.name()]
+        raise _denied(login.user, offered, course.allowed or [], unusable, notes.goodbye) from error
+    if not course.offered and course.allowed is None and _needs_no_proof(transport, login.user):
+        return
+    raise _denied(login.user, course.offered, course.allowed or _allowed(transport, login.user), unusable)
+
+
+def _any_accepted(transport: Transport, proofs: Callable[[], Iterator[_Proof]], course: _Course) -> bool:
     accepted = True
     while accepted:  # a part: what was passed over before may be just what is required now
         accepted = False
-        for proof in _proofs(login, ring, unusable, patience):
+        for proof in proofs():
             if course.has_room_for(proof):
                 accepted |= course.takes(proof, transport)
             if transport.is_authenticated():
-                return
-    if not course.offered and course.allowed is None and _needs_no_proof(transport, login.user):
-        return
-    allowed = course.allowed or _allowed(transport, login.user)
-    raise _denied(login.user, course.offered, allowed, list(unusable.values()))
+                return True
+    return False
 
 
 def _proofs(login: Login, ring: KeyRing, unusable: dict[str, KeyUnusable], patience: float) -> Iterator[_Proof]:
@@ -173,13 +188,19 @@ def _allowed(transport: Transport, user: str) -> list[str]:
     return []
 
 
-def _denied(user: str, offered: list[str], allowed: list[str], unusable: list[KeyUnusable]) -> DeniedError:
-    problems = [error.message for error in unusable]
-    told = "; ".join([f"offered {', '.join(offered) or 'nothing'}", *problems])
-    takes = f"; the server takes {', '.join(allowed)}" if allowed else ""
-    hint = next((error.hint for error in unusable if not offered), "") or _advice(offered, allowed)
+def _denied(
+    user: str, offered: list[str], allowed: list[str], unusable: dict[str, KeyUnusable], goodbye: str = ""
+) -> DeniedError:
+    """What to tell; `goodbye` are the words with which the server hung up, if it did."""
+    problems = [error.message for error in unusable.values()]
+    told = [f"offered {', '.join(offered) or 'nothing'}", *problems]
+    if allowed:
+        told.append(f"the server takes {', '.join(allowed)}")
+    if goodbye:
+        told.append(f"it hung up: {goodbye}")
+    hint = next((error.hint for error in unusable.values() if not offered), "") or _advice(offered, allowed, goodbye)
     return DeniedError(
-        f"login as {user} denied: {told}{takes}",
+        f"login as {user} denied: {'; '.join(told)}",
         hint=hint,
         user=user,
         offered=offered,
@@ -188,9 +209,13 @@ def _denied(user: str, offered: list[str], allowed: list[str], unusable: list[Ke
     )
 
 
-def _advice(offered: list[str], allowed: list[str]) -> str:
+def _advice(offered: list[str], allowed: list[str], goodbye: str) -> str:
+    if goodbye:
+        return "too many keys offered? name the right one with `keys` or --key"
     if not offered and allowed:
         return f"give it {' or '.join(allowed)}: `keys`/`password` in the inventory, --key or --ask-pass"
+    if any(name.startswith("password") for name in offered) and {"password", "keyboard-interactive"} & {*allowed}:
+        return "the password was refused: check it, and the user"
     if "publickey" in allowed and not any(name.startswith("key") for name in offered):
         return "the server wants a key: `keys` in the inventory, or --key"
     return "check the user, and that the key is in the host's authorized_keys or the password is right"

@@ -31,20 +31,25 @@ class _Trouble:
 
 
 class Verdict:
-    """Remembers hosts that are not ok by reason; says nothing when quiet. Called from one thread."""
+    """Remembers hosts that are not ok by reason. Called from one thread.
+
+    Args:
+        quiet: tell only of these hosts.
+    """
 
     def __init__(self, screen: Screen, *, quiet: bool) -> None:
         self._screen = screen
         self._quiet = quiet
+        self._left_running: list[str] = []
         self._kinds: dict[tuple[Status, str], dict[str, _Trouble]] = {}
         self._hosts = 0
 
     def show(self, event: Event) -> None:
-        if self._quiet:
-            return
         if isinstance(event, HostFinished):
             self._hosts += 1
             self._note(event)
+            if not event.outcome.remote_ended:
+                self._left_running.append(event.host)
         elif isinstance(event, RunFinished):
             self._say(event)
 
@@ -62,16 +67,22 @@ class Verdict:
         wordings.setdefault(words, _Trouble(words, _without_name(hint, event.host))).hosts.append(event.host)
 
     def _say(self, event: RunFinished) -> None:
-        parts = [self._count(status, event.counts[status]) for status in Status if event.counts.get(status)]
-        cancelled = f" — cancelled: {sanitize(event.cancelled)}" if event.cancelled else ""
-        done = f"{self._hosts} {'host' if self._hosts == 1 else 'hosts'} in {event.at:.1f} s{cancelled}"
-        self._screen.say(f"{' · '.join(parts) or 'nothing done'} — {done}")
+        if not self._quiet:
+            self._say_counts(event)
         lines = sorted(self._troubles(), key=lambda line: (list(Status).index(line[0]), -len(line[1].hosts)))
         for status, trouble in lines[:_MOST_LINES]:
             self._say_trouble(status, trouble)
         if len(lines) > _MOST_LINES:
             left = [host for _, trouble in lines[_MOST_LINES:] for host in trouble.hosts]
             self._screen.say(f"  and {len(lines) - _MOST_LINES} reasons more: {fold(left)}")
+        if self._left_running:
+            self._screen.say(f"  what was begun there may still run: {fold(self._left_running)}")
+
+    def _say_counts(self, event: RunFinished) -> None:
+        parts = [self._count(status, event.counts[status]) for status in Status if event.counts.get(status)]
+        cancelled = f" — cancelled: {sanitize(event.cancelled)}" if event.cancelled else ""
+        done = f"{self._hosts} {'host' if self._hosts == 1 else 'hosts'} in {event.at:.1f} s{cancelled}"
+        self._screen.say(f"{' · '.join(parts) or 'nothing done'} — {done}")
 
     def _troubles(self) -> Iterator[tuple[Status, _Trouble]]:
         """A line for each wording; one for all where addresses or fingerprints make each host's its own."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.fleetctl import Fleetctl
+from tests.support.fleetctl import SCRIPT, Fleetctl
+from tests.support.running import Running, start_on_terminal
 
 
 @pytest.fixture
@@ -66,6 +69,35 @@ def test_a_broken_inventory_offers_nothing_and_says_nothing(fleetctl: Fleetctl, 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_is_given_its_script(fleetctl: Fleetctl, shell: str) -> None:
-    ran = fleetctl(env={"_FLEETCTL_COMPLETE": f"source_{shell}"})
+    ran = fleetctl("completion", shell)
     assert ran.exit_code == 0
     assert "_FLEETCTL_COMPLETE" in ran.stdout
+
+
+@pytest.fixture
+def bash(fleetctl: Fleetctl, fleet: Path) -> Iterator[Running]:
+    """An interactive bash that completes, with `fleetctl` in its PATH."""
+    (fleetctl.home / "rc").write_text("PS1='> '\nsource <(fleetctl completion bash)\n")
+    path = f"{SCRIPT.parent}:{os.environ['PATH']}"
+    variables = fleetctl.environment({"TERM": "dumb", "PATH": path, "INPUTRC": os.devnull})
+    running = start_on_terminal(["/bin/bash", "--rcfile", "rc", "-i"], variables, fleetctl.home, 100, 30)
+    with running:
+        running.wait_for("> ")
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("echo; fleetctl hosts d", "db01 "),
+        ("fleetctl hosts -t d", "db01 "),
+        ("fleetctl hosts @pr", "@prod "),
+        ("fleetctl run -t @pr", "@prod "),
+        ("fleetctl run -t db01,@w", "db01,@web "),
+        ("fleetctl run -t '@prod!@w", "'@prod!@web' "),
+    ],
+)
+def test_tab_completes_what_is_typed_in_bash(bash: Running, typed: str, completed: str) -> None:
+    bash.type(f"{typed}\t")
+    line = f"{typed.rpartition(' ')[0]} {completed}"
+    bash.wait_for(line)

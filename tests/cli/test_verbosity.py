@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support import broken
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
 from tests.support.sshd import Sshd
@@ -33,3 +34,18 @@ def test_no_secret_is_told_however_much_is_asked(
             ran = fleetctl("run", "-vv", "-i", inventory, "-o", view, "true", env={"LOGIN": secret})
             assert ran.exit_code == code
             assert secret not in ran.stdout + ran.stderr
+
+
+def test_v_tells_of_logins_and_of_further_tries(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    inventory = sshd.inventory(tmp_path, 1)
+    with broken.server(broken.closes) as port:
+        ran = fleetctl("run", "-v", "-i", inventory, "-t", "@*", "-H", f"127.0.0.1:{port}", "--retries", "1", "true")
+    assert f"h001: logged in at 127.0.1.1:{sshd.port}" in ran.stderr
+    assert "; again in" in ran.stderr
+
+
+def test_words_of_a_server_are_harmless_in_vv_too(fleetctl: Fleetctl) -> None:
+    with broken.server(broken.speaks_http) as port:
+        ran = fleetctl("ping", "-vv", "-H", f"127.0.0.1:{port}")
+    assert "HTTP/1.1" in ran.stderr
+    assert "\x1b" not in ran.stderr

@@ -142,3 +142,27 @@ def test_a_host_behind_a_bastion_is_not_dialled_directly(fleetctl: Fleetctl, ssh
         ran = fleetctl(*command[:1], "-i", inventory, "-i", tmp_path / "jump.yaml", "-t", "h002", *command[1:])
         assert ran.exit_code == 3
         assert "is behind h001" in ran.stderr
+
+
+def test_a_server_that_hangs_up_over_keys_is_told_what_it_was_offered(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path
+) -> None:
+    server = start_sshd("MaxAuthTries 1")
+    ran = fleetctl("run", "-i", server.inventory(tmp_path, 1, keys=[str(server.key("stranger"))]), "true")
+    assert ran.exit_code == 3
+    assert "offered key" in ran.stderr
+    assert "it hung up: Too many authentication failures" in ran.stderr
+
+
+def test_a_refused_password_is_called_that(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, keys=[], password="not it"), "true")
+    assert "→ the password was refused" in ran.stderr
+
+
+def test_a_key_that_others_can_read_is_not_used(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(sshd.key().read_bytes())
+    key.chmod(0o640)
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, keys=[str(key)]), "true")
+    assert ran.exit_code == 3
+    assert f"→ chmod 600 {key}" in ran.stderr

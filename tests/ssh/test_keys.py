@@ -45,6 +45,7 @@ def test_a_wrong_passphrase_is_told_and_not_shown(client_keys: KeySet) -> None:
 
 def test_a_file_that_is_no_key_is_told(tmp_path: Path) -> None:
     (tmp_path / "id").write_text("not a key")
+    (tmp_path / "id").chmod(0o600)
     with pytest.raises(KeyUnusable, match="not a private key"):
         KeyRing().key(str(tmp_path / "id"), None)
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from hypothesis import given
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, RunFinished, Status
+from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, RunFinished, Status
 from fleetctl.views import Verdict
 from tests.support.showing import Paper, ended, over, play, refused, runs
 
@@ -41,8 +41,16 @@ def test_when_all_is_well_one_line_is_enough() -> None:
     assert verdict(over([ended("a")])) == "1 ok — 1 host in 3.4 s\n"
 
 
-def test_quiet_says_nothing() -> None:
-    assert verdict(over([refused("a")]), quiet=True) == ""
+def test_quiet_tells_only_of_hosts_that_are_not_ok() -> None:
+    assert verdict(over([ended("a")]), quiet=True) == ""
+    told = verdict(over([ended("a"), refused("b")]), quiet=True)
+    assert told.splitlines() == ["  unreachable  b  connection refused", "               → is sshd running there?"]
+
+
+def test_commands_that_may_still_run_are_told() -> None:
+    outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", "interrupted"), remote_ended=False)
+    told = verdict(over([HostFinished(host=name, outcome=outcome) for name in ("a1", "a2")], "interrupted"))
+    assert told.endswith("what was begun there may still run: a[1-2]\n")
 
 
 def test_a_run_that_was_called_off_says_why() -> None:

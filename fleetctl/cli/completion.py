@@ -1,0 +1,58 @@
+"""`fleetctl completion bash|zsh|fish`: what a shell must be told for Tab to complete hosts and groups.
+
+The scripts ask `fleetctl` itself, in the way of typer (`_FLEETCTL_COMPLETE`). bash has one of our own: it parts
+words at `@`, `:`, `=` and `&`, and typer's hands these parts over as words.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]  # not in its __all__
+
+_BASH = r"""
+_fleetctl() {
+    local line=${COMP_LINE:0:COMP_POINT} words current head reply
+    read -ra words <<<"$line"
+    current=${line##*[[:space:]]}
+    head=${current%"$2"}
+    COMPREPLY=()
+    while IFS= read -r reply; do
+        COMPREPLY+=("${reply#"${head#[\"\']}"}")  # bash puts them in place of $2
+    done < <(COMP_WORDS=$line COMP_CWORD=$((${#words[@]} - (${#current} > 0))) _FLEETCTL_COMPLETE=complete_bash "$1")
+}
+complete -o default -F _fleetctl fleetctl
+"""
+# typer quotes what it offers, for zsh to evaluate, and puts it into words that `compdef` shows.
+_ZSH = """
+#compdef fleetctl
+_fleetctl() {
+    eval "$(_TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" _FLEETCTL_COMPLETE=complete_zsh fleetctl)"
+}
+compdef _fleetctl fleetctl
+"""
+_FISH = """
+function _fleetctl
+    _FLEETCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=$argv[1] \
+        _TYPER_COMPLETE_ARGS=(commandline -cp) fleetctl
+end
+complete -c fleetctl --no-files -a '(_fleetctl get-args)' -n '_fleetctl is-args'
+"""
+
+
+# Without its own options for it (`add_completion`), typer does not do this by itself.
+completion_init()
+
+
+class Shell(StrEnum):
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def completion(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish")]) -> None:
+    """Print what makes Tab complete: source <(fleetctl completion bash)"""
+    scripts = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
+    typer.echo(scripts[shell].lstrip(), nl=False)
