@@ -115,20 +115,20 @@ class Fleet:
     def known_hosts(self) -> KnownHosts:
         return self._pool.dialer.known_hosts
 
-    def hosts(self, target: str = "", exclude: str = "") -> tuple[Host, ...]:
-        """The hosts that an expression selects, with secrets resolved for these alone.
+    def hosts(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
+        """The hosts that any of some expressions selects, with secrets resolved for these alone.
 
         Raises: TargetError, SecretError.
         """
-        names = self.inventory.select(target, exclude)
+        names = self.inventory.select(*targets, exclude=exclude)
         return tuple(self.inventory.hosts(names, self._overrides, self._ask))
 
-    def places(self, target: str = "", exclude: str = "") -> tuple[Host, ...]:
+    def places(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
         """The same hosts without their secrets, for what needs no login.
 
         Raises: TargetError.
         """
-        return tuple(self.inventory.places(self.inventory.select(target, exclude), self._overrides))
+        return tuple(self.inventory.places(self.inventory.select(*targets, exclude=exclude), self._overrides))
 
     def start(
         self,

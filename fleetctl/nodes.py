@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 from ClusterShell.RangeSet import RangeSet
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]*")
-"""What a host may be called: nothing that means something to a shell, a path or a target expression."""
+NAME = re.compile(r"(?:[A-Za-z0-9_]|::)[A-Za-z0-9._:-]*")
+"""What a host may be called, IPv6 addresses included: nothing that a shell, a path or a target would take for more."""
 
 OPERATORS = ",&!^"
 _TOKEN = re.compile(rf"[{OPERATORS}]|(?:\[[^\]]*\]?|[^\[{OPERATORS}])+")

@@ -11,7 +11,7 @@ from fleetctl.cli import completion, inventory, lab, run, trust
 
 app = typer.Typer(
     name="fleetctl",
-    help="Run commands, move files and play scripted jobs on many machines over SSH.",
+    help="Run commands on many machines over SSH.",
     no_args_is_help=True,
     add_completion=False,  # see completion.py
     pretty_exceptions_enable=False,

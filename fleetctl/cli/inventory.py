@@ -23,7 +23,8 @@ def check(inventory: InventoryFiles = []) -> None:  # noqa: B006 - typer reads t
     loaded = load_inventory(inventory)
     for line in loaded.warnings:
         warn(line)
-    typer.echo(f"ok: {len(loaded.names)} hosts in {len(loaded.group_names)} groups")
+    hosts, groups = len(loaded.names), len(loaded.group_names)
+    typer.echo(f"ok: {hosts} {'host' if hosts == 1 else 'hosts'} in {groups} {'group' if groups == 1 else 'groups'}")
 
 
 @app.command()

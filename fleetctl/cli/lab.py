@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -26,7 +28,8 @@ def up(
     from fleetctl import lab
 
     state = lab.up(hosts, password=password, latency=latency or 0.0)
-    typer.echo(f"{len(state.hosts)} hosts are up. Try:\n  fleetctl run -i {state.inventory} df\n  fleetctl lab down")
+    ours = "fleetctl" if shutil.which("fleetctl") else sys.argv[0]
+    typer.echo(f"{len(state.hosts)} hosts are up. Try:\n  {ours} run -i {state.inventory} df\n  {ours} lab down")
 
 
 @app.command()

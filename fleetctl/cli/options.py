@@ -48,19 +48,19 @@ class Selection:
     """Which hosts a command is for."""
 
     target: Annotated[
-        str | None,
+        list[str],
         typer.Option(
             "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts: web[01-20], @group, @tag:eu, combined with , & ! ^. Without it: all.",
         ),
-    ] = None  # fmt: skip
+    ] = field(default_factory=list)  # fmt: skip
     exclude: Annotated[
-        str | None,
+        list[str],
         typer.Option(
             "-x", "--exclude", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts to leave out.",
         ),
-    ] = None  # fmt: skip
+    ] = field(default_factory=list)  # fmt: skip
     inventory: InventoryFiles = field(default_factory=list)
     host: Annotated[
         list[str],
@@ -79,7 +79,8 @@ class Access:
         str | None, typer.Option("-u", "--user", metavar="NAME", rich_help_panel=_LOGIN, help="Log in as this user.")
     ] = None
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, rich_help_panel=_LOGIN, help="Connect to this port.")
+        int | None,
+        typer.Option("--port", metavar="PORT", min=1, max=65535, rich_help_panel=_LOGIN, help="Connect to this port."),
     ] = None
     key: Annotated[
         list[str],
@@ -108,7 +109,10 @@ class Pace:
     """How many hosts at once, how often to try, how long to wait."""
 
     fanout: Annotated[
-        int, typer.Option("-f", "--fanout", min=1, rich_help_panel=_PACE, help="Work on this many hosts at once.")
+        int,
+        typer.Option(
+            "-f", "--fanout", metavar="N", min=1, rich_help_panel=_PACE, help="Work on this many hosts at once."
+        ),
     ] = 64
     connect_timeout: Annotated[
         float | None,
@@ -127,7 +131,7 @@ class Pace:
     retries: Annotated[
         int,
         typer.Option(
-            "--retries", min=0, rich_help_panel=_PACE,
+            "--retries", metavar="N", min=0, rich_help_panel=_PACE,
             help="Further tries at connecting when a server is too busy. A command is never run twice.",
         ),
     ] = 2  # fmt: skip

@@ -48,7 +48,7 @@ def carry_out(
     screen = Screen.from_process()
     fleet = open_fleet(selection, access, pace)
     choose = fleet.places if output.dry_run else fleet.hosts
-    hosts = choose(wanted(selection), unwanted(selection))
+    hosts = choose(*wanted(selection), exclude=unwanted(selection))
     warn_about(hosts)
     with ExitStack() as stack:
         consumers = _consumers(screen, output)
@@ -67,7 +67,7 @@ def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
     inventory = load_inventory(selection.inventory, selection.host)
     for line in inventory.warnings:
         warn(line)
-    inventory.select(wanted(selection), unwanted(selection))  # before anyone is asked for a password
+    inventory.select(*wanted(selection), exclude=unwanted(selection))  # before anyone is asked for a password
     overrides = Overrides(
         user=access.user,
         port=access.port,

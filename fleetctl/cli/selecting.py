@@ -1,4 +1,4 @@
-"""From the selection options, or a TARGET given as an argument, to a target expression and host names."""
+"""From the selection options, or a TARGET given as an argument, to target expressions and host names."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from fleetctl.inventory import parse_adhoc
 
 def with_words(selection: Selection, words: Sequence[str]) -> Selection:
     """The selection with TARGET arguments added to --target."""
-    return replace(selection, target=_joined([selection.target, *words]))
+    return replace(selection, target=[*selection.target, *words])
 
 
 def selected_names(selection: Selection) -> list[str]:
     """Names in inventory order. Raises: InventoryError, TargetError."""
-    return load_inventory(selection.inventory, selection.host).select(wanted(selection), unwanted(selection))
+    inventory = load_inventory(selection.inventory, selection.host)
+    return inventory.select(*wanted(selection), exclude=unwanted(selection))
 
 
-def wanted(selection: Selection) -> str:
-    """The target expression, in which the hosts named with -H count as well; "" when none was given.
-
-    Raises: TargetError.
-    """
-    return _joined([selection.target, *(parse_adhoc(spec).name for spec in selection.host)]) or ""
+def wanted(selection: Selection) -> list[str]:
+    """The target expressions, in which the hosts named with -H count as well. Raises: TargetError."""
+    return [*_not_empty(selection.target), *(parse_adhoc(spec).name for spec in selection.host)]
 
 
-def unwanted(selection: Selection) -> str:
-    """The expression of the hosts to leave out; "" when none was given. Raises: TargetError."""
-    return _joined([selection.exclude]) or ""
+def unwanted(selection: Selection) -> list[str]:
+    """The expressions of the hosts to leave out. Raises: TargetError."""
+    return _not_empty(selection.exclude)
 
 
 def trust_command(selection: Selection, access: Access) -> str:
@@ -47,12 +45,11 @@ def trust_command(selection: Selection, access: Access) -> str:
     return shlex.join(words if selection.host or access.port is None else [*words, "--port", str(access.port)])
 
 
-def _joined(expressions: Sequence[str | None]) -> str | None:
-    """All that were given, in one. Raises: TargetError for an empty one, as an unset variable makes it."""
-    given = [expression for expression in expressions if expression is not None]
-    if not all(expression.strip() for expression in given):
+def _not_empty(expressions: list[str]) -> list[str]:
+    """Raises: TargetError for an empty one, as an unset variable makes it."""
+    if not all(expression.strip() for expression in expressions):
         raise TargetError("an empty target was given", hint="is a variable in it unset? `@*` is all hosts")
-    return ",".join(given) if given else None
+    return expressions
 
 
 def _with_port(spec: str, port: int | None) -> str:

@@ -49,7 +49,7 @@ class Scanned:
 def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool) -> int:
     """Returns: 0 when every host is trusted now, else 3; 130 when interrupted."""
     with open_fleet(selection, access, pace) as fleet, Cancel() as cancel, Interrupts(cancel):
-        hosts = fleet.places(wanted(selection), unwanted(selection))
+        hosts = fleet.places(*wanted(selection), exclude=unwanted(selection))
         scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(hosts, cancel)]
         if cancel.is_set():
             complain(f"{cancel.reason}: nothing was written")

@@ -268,4 +268,5 @@ def _quotes(sign: str) -> str:
 def _syntax(path: Path, error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return Problem(path, mark.line + 1 if mark else 0, "", f"is no YAML: {_QUOTED.sub('…', said)}")
+    hint = '; a range inside [ ] wants quotes: ["web[01-03]"]' if "expected ',' or ']'" in said else ""
+    return Problem(path, mark.line + 1 if mark else 0, "", f"is no YAML: {_QUOTED.sub('…', said)}{hint}")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from fleetctl.errors import InventoryError, Problem, TargetError, UsageError
+from fleetctl.errors import InventoryError, Problem, SecretError, TargetError, UsageError
 from fleetctl.inventory.adhoc import AdhocHost, parse_adhoc
 from fleetctl.inventory.document import Document
 from fleetctl.inventory.exposure import hidden_variables, plain_secrets
@@ -25,6 +25,7 @@ from fleetctl.inventory.secrets import Secrets
 from fleetctl.inventory.targets import Targets, plain
 from fleetctl.inventory.types import SECRETS, SecretRef
 from fleetctl.model import Host, Secret
+from fleetctl.nodes import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +71,24 @@ class Inventory:
         between = self._membership.problems() + self._precedence.problems() + self._jumps.problems()
         return between or self._problems_of_target(self._levels.default_target)
 
-    def select(self, target: str = "", exclude: str = "") -> list[str]:
-        """The hosts that an expression selects, in inventory order.
+    def select(self, *targets: str, exclude: Sequence[str] = ()) -> list[str]:
+        """The hosts that any of some expressions selects, in inventory order.
 
         Args:
-            target: the expression; "" is the default target, or all hosts.
-            exclude: hosts to leave out.
+            targets: the expressions; without any, the default target, or all hosts.
+            exclude: expressions of hosts to leave out.
 
-        Raises: TargetError when an expression is wrong or nothing is selected.
+        Raises: TargetError when an expression is wrong or selects nothing, or nothing is left.
         """
-        expression = target or self.default_target
+        expressions = targets or tuple(filter(None, [self.default_target]))
         if not self._levels.hosts:
             raise TargetError("the inventory has no hosts", hint="add some under `hosts` or `groups`, or use -H")
-        chosen = self._targets.select(expression) if expression else list(self._levels.hosts)
-        left_out = self._targets.named(exclude) if exclude else set()
-        kept = [name for name in chosen if name not in left_out]
+        chosen = set().union(*map(self._targets.select, expressions)) if expressions else self._levels.hosts.keys()
+        left_out = set().union(*map(self._targets.named, exclude))
+        kept = [name for name in self._levels.hosts if name in chosen and name not in left_out]
         if not kept:
-            raise TargetError(f"nothing is left: {exclude!r} excludes all that {expression or 'all hosts'!r} selects")
+            selects = f"{','.join(expressions)!r} selects" if expressions else "there is"
+            raise TargetError(f"nothing is left: {','.join(exclude)!r} excludes all that {selects}")
         return kept
 
     def hosts(
@@ -94,7 +96,7 @@ class Inventory:
     ) -> list[Host]:
         """Hosts with every setting resolved, secrets fetched for these alone.
 
-        Raises: SecretError.
+        Raises: SecretError with every reference that cannot be resolved.
         """
         return self._made(names, overrides, Secrets(ask, hidden_variables(self._levels)))
 
@@ -151,7 +153,17 @@ class Inventory:
 
     def _made(self, names: Iterable[str], overrides: Overrides | None, secrets: Secrets | None) -> list[Host]:
         records = Records(self._precedence, self._membership, self._jumps, overrides or Overrides(), secrets)
-        return [records.make(name) for name in names]
+        made: list[Host] = []
+        failures: dict[SecretError, list[str]] = {}
+        for name in names:
+            try:
+                made.append(records.make(name))
+            except SecretError as error:
+                failures.setdefault(error, []).append(name)
+        if failures:
+            told = "\n".join(f"{fold(hosts)}: {error.message}" for error, hosts in failures.items())
+            raise SecretError(told, hint=next(iter(failures)).hint)
+        return made
 
     def _one(self, name: str) -> str:
         found = self._targets.select(name)

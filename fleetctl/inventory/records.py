@@ -41,7 +41,7 @@ class Records:
         return Host(
             name=name,
             address=value.get("address", name),
-            login=self._login(name, settings, value),
+            login=self._login(settings, value),
             port=value["port"],
             jump=self._jumps.through(value["jump"]),
             known_hosts=value["known_hosts"],
@@ -53,16 +53,16 @@ class Records:
             groups=self._membership.of(name),
         )
 
-    def _login(self, name: str, settings: Settings, value: dict[str, Any]) -> Login:
+    def _login(self, settings: Settings, value: dict[str, Any]) -> Login:
         login = Login(
             value["user"],
             value["keys"],
-            self._secret(name, settings, "key_passphrase"),
-            self._secret(name, settings, "password"),
+            self._secret(settings, "key_passphrase"),
+            self._secret(settings, "password"),
             value["agent"],
         )
         return self._logins.setdefault(login, login)
 
-    def _secret(self, name: str, settings: Settings, key: str) -> Secret | None:
+    def _secret(self, settings: Settings, key: str) -> Secret | None:
         given = settings.get(key)
-        return None if given is None or self._secrets is None else self._secrets.resolve(given, name)
+        return None if given is None or self._secrets is None else self._secrets.resolve(given)

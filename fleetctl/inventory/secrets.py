@@ -20,7 +20,7 @@ Ask = Callable[[str], Secret]
 
 
 class Secrets:
-    """Resolves references, remembering each for the run.
+    """Resolves references, remembering each for the run, be it resolved or not.
 
     Args:
         ask: asks a person; None where nobody can be asked.
@@ -30,10 +30,10 @@ class Secrets:
     def __init__(self, ask: Ask | None, hidden: frozenset[str] = frozenset()) -> None:
         self._ask = ask
         self._hidden = hidden
-        self._known: dict[tuple[SecretRef, Path], Secret] = {}
+        self._known: dict[tuple[SecretRef, Path], Secret | SecretError] = {}
 
-    def resolve(self, given: Given, used_by: str) -> Secret:
-        """The secret itself. Raises: SecretError, naming the host and the reference, never the secret."""
+    def resolve(self, given: Given) -> Secret:
+        """The secret itself. Raises: SecretError, naming the reference, never the secret."""
         reference = given.value
         if isinstance(reference, Secret):
             return reference
@@ -45,8 +45,11 @@ class Secrets:
             try:
                 self._known[key] = self._fetch(reference, file)
             except SecretError as error:
-                raise SecretError(f"{used_by}: {reference}: {error.message}", hint=error.hint) from error
-        return self._known[key]
+                self._known[key] = SecretError(f"{reference}: {error.message}", hint=error.hint)
+        found = self._known[key]
+        if isinstance(found, SecretError):
+            raise found
+        return found
 
     def _fetch(self, reference: SecretRef, file: Path) -> Secret:
         match reference.given():

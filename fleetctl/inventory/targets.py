@@ -58,19 +58,22 @@ class Targets:
             a part that was to add hosts.
         """
         found = self._parts(expression)
+        _refuse(expression, [f"{term!r} selects no host" for term in _adding_nothing(found)])
         chosen = _put_together(found)
-        in_vain = [term for operator, term, hosts in found if not hosts and _wants_hosts(operator, chosen)]
-        if in_vain or not chosen:
-            why = f"{in_vain[0]!r} selects no host" if in_vain else "nothing is left when its parts are put together"
-            raise TargetError(f"target {expression!r}: {why}", hint="`fleetctl hosts` lists what there is")
+        if not chosen:
+            whys = [f"{term!r} selects no host" for operator, term, hosts in found if operator == "&" and not hosts]
+            _refuse(expression, [*whys, "nothing is left when its parts are put together"])
         return sorted(chosen, key=self._order.__getitem__)
 
     def named(self, expression: str) -> set[str]:
-        """The hosts an expression stands for, perhaps none.
+        """The hosts an expression stands for, perhaps none: a group may be empty today.
 
-        Raises: TargetError when it cannot be read, or names what does not exist.
+        Raises: TargetError when it cannot be read, names what does not exist, or has a wildcard that matches nothing.
         """
-        return _put_together(self._parts(expression))
+        found = self._parts(expression)
+        wildcards = [term for term in _adding_nothing(found) if not term.startswith("@")]
+        _refuse(expression, [f"{term!r} selects no host" for term in wildcards])
+        return _put_together(found)
 
     def _parts(self, expression: str) -> list[Part]:
         if not expression.strip():
@@ -126,6 +129,11 @@ class Targets:
         return did_you_mean(unknown[0], [*self._order, *self._groups])
 
 
+def _adding_nothing(found: list[Part]) -> list[str]:
+    """The terms that were to add hosts, and have none."""
+    return [term for operator, term, hosts in found if operator == "," and not hosts]
+
+
 def _put_together(found: list[Part]) -> set[str]:
     chosen: set[str] = set()
     for operator, _, hosts in found:
@@ -133,9 +141,10 @@ def _put_together(found: list[Part]) -> set[str]:
     return chosen
 
 
-def _wants_hosts(operator: str, chosen: set[str]) -> bool:
-    """Whether a part without hosts is to be told: one that was to add some, or that took away all there were."""
-    return operator == "," or (operator == "&" and not chosen)
+def _refuse(expression: str, whys: list[str]) -> None:
+    """Raises: TargetError with the first of the reasons, when there is one."""
+    if whys:
+        raise TargetError(f"target {expression!r}: {whys[0]}", hint="`fleetctl hosts` lists what there is")
 
 
 def _unknown(kind: str, name: str, known: Hosts) -> TargetError:

@@ -20,6 +20,8 @@ from fleetctl.inventory import Inventory, Overrides, load, parse_adhoc
         ("root@10.0.0.1:22", "10.0.0.1", "root", 22),
         ("2001:db8::1", "2001:db8::1", None, None),
         ("[2001:db8::1]", "2001:db8::1", None, None),
+        ("::1", "::1", None, None),
+        ("user@[::1]:22", "::1", "user", 22),
         ("root@[2001:db8::1]:2222", "2001:db8::1", "root", 2222),
         ("DOMAIN\\ann@web01", "web01", "DOMAIN\\ann", None),
     ],

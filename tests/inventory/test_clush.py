@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ClusterShell.NodeSet import NodeSet
 from ClusterShell.NodeUtils import GroupResolver, GroupSource
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fleetctl.inventory.targets import Targets
@@ -59,6 +59,8 @@ def clush() -> GroupResolver:
 @settings(max_examples=400)
 @given(first=terms, more=more)
 def test_expressions_select_what_clush_selects(first: str, more: list[tuple[str, str]]) -> None:
+    # A wildcard that adds nothing is a mistake with us.
+    assume(not any(operator.strip() == "," and term == "nothing*" for operator, term in [(",", first), *more]))
     expression = first + "".join(operator + term for operator, term in more)
     ours = Targets(NAMES, GROUPS, lambda: TAGS, dict).named(expression)
     assert ours == set(NodeSet(expression, resolver=clush()))

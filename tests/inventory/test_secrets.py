@@ -109,6 +109,20 @@ def test_what_goes_wrong_names_host_and_reference(
     assert error.hint
 
 
+def test_all_references_that_fail_are_told_at_once_each_with_its_hosts(write: Write, tmp_path: Path) -> None:
+    inventory = write("""
+groups:
+  one: {hosts: "a[1-20]", password: {env: NO_SUCH_VARIABLE}}
+  two: {hosts: "b[1-2]", password: {command: [sh, -c, 'echo >> count; exit 1']}}
+""")
+    with pytest.raises(SecretError) as raised:
+        inventory.hosts(inventory.names)
+    first, second = raised.value.message.splitlines()
+    assert first.startswith("a[1-20]: {env: NO_SUCH_VARIABLE}: ")
+    assert second.startswith("b[1-2]: {command: ")
+    assert (tmp_path / "count").read_text() == "\n"
+
+
 def test_what_a_command_prints_on_stdout_is_in_no_error(write: Write, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(VALUE)
     with pytest.raises(SecretError) as raised:

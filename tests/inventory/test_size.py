@@ -41,7 +41,7 @@ def test_names_with_many_numbers_need_form_no_rectangle(tmp_path: Path, names: l
     inventory = load([path])
     assert inventory.select("@g") == strewn
     assert inventory.select(",".join(strewn)) == strewn
-    assert inventory.select("@tag:t&*1*", f"@g&{strewn[0]}") == [name for name in strewn[1:] if "1" in name]
+    assert inventory.select("@tag:t&*1*", exclude=[f"@g&{strewn[0]}"]) == [name for name in strewn[1:] if "1" in name]
     assert sorted(expand(fold(strewn))) == sorted(strewn)
 
 

@@ -97,14 +97,15 @@ def test_operators_are_worked_off_from_left_to_right(
         ("web01!nothing*", "", "web01"),
         ("web01^nothing*", "", "web01"),
         ("web01&nothing*,db01", "", "db01"),
-        ("@web", "nothing*,web0[2-5]", "web01"),
+        ("@web", "@spare,web0[2-5]", "web01"),
+        ("@web", "web*&nothing*,web0[2-5]", "web01"),
         ("@tag:*&@web!@canary", "", "web01 web02 web04 web05"),
     ],
 )
 def test_targets_select_in_the_order_of_the_inventory(
     fleet: Inventory, target: str, exclude: str, selected: str
 ) -> None:
-    assert fleet.select(target, exclude) == selected.split()
+    assert fleet.select(*filter(None, [target]), exclude=list(filter(None, [exclude]))) == selected.split()
 
 
 def test_a_bare_word_is_the_host_of_that_name_before_the_group(fleet: Inventory) -> None:
@@ -151,12 +152,22 @@ def test_what_does_not_exist_or_selects_nothing_is_told_part_by_part(fleet: Inve
 
 def test_an_unknown_name_is_an_error_in_exclude_too(fleet: Inventory) -> None:
     with pytest.raises(TargetError, match="no such host or group: web9"):
-        fleet.select("@web", "web9")
+        fleet.select("@web", exclude=["web9"])
+
+
+def test_a_wildcard_that_protects_nobody_is_an_error(fleet: Inventory) -> None:
+    with pytest.raises(TargetError, match="'nothing\\*' selects no host"):
+        fleet.select("@web", exclude=["nothing*"])
+
+
+def test_of_several_expressions_each_is_read_by_itself(fleet: Inventory) -> None:
+    assert fleet.select("web01", "@web&@canary") == ["web01", "web03"]
+    assert fleet.select("@web", exclude=["web01", "@web&@canary", "web02"]) == ["web04", "web05"]
 
 
 def test_excluding_everything_is_told(fleet: Inventory) -> None:
     with pytest.raises(TargetError, match="'@prod' excludes all that '@web' selects"):
-        fleet.select("@web", "@prod")
+        fleet.select("@web", exclude=["@prod"])
 
 
 def test_the_default_target_holds_where_none_is_given(tmp_path: Path) -> None:
