@@ -24,9 +24,10 @@ lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds
 format: .venv/dev ## let ruff put the code in order
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
-bench: .venv/dev ## measure start-up, CPU per host against asyncssh and xargs ssh, and memory
+bench: .venv/dev ## measure start-up, large inventories, CPU per host against asyncssh and xargs ssh, and memory
 	@sh .ci/need sshd
 	@.venv/bin/python -m tests.benchmarks.startup
+	@.venv/bin/python -m tests.benchmarks.inventory
 	@.venv/bin/python -m tests.benchmarks.run_df
 	@.venv/bin/python -m tests.benchmarks.memory
 
