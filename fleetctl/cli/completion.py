@@ -1,4 +1,4 @@
-"""`fleetctl completion bash|zsh|fish`: what a shell must be told for Tab to complete hosts and groups.
+"""Tab: what a shell must be told (`fleetctl completion bash|zsh|fish`), and the hosts and groups that it then offers.
 
 The scripts ask `fleetctl` itself, in the way of typer (`_FLEETCTL_COMPLETE`). bash has one of our own: it parts
 words at `@`, `:`, `=` and `&`, and typer's hands these parts over as words.
@@ -7,11 +7,13 @@ words at `@`, `:`, `=` and `&`, and typer's hands these parts over as words.
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # not in its __all__
 
+_OPERATORS = ",&!^"
 _BASH = r"""
 _fleetctl() {
     local line=${COMP_LINE:0:COMP_POINT} words current head reply
@@ -56,3 +58,19 @@ def completion(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish")])
     """Print what makes Tab complete: source <(fleetctl completion bash)"""
     scripts = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
     typer.echo(scripts[shell].lstrip(), nl=False)
+
+
+def complete_target(context: typer.Context, incomplete: str) -> list[str]:
+    """Hosts and @groups that the last name of the expression may become. Broken inventories offer nothing."""
+    from fleetctl.cli.sources import load_inventory
+    from fleetctl.errors import FleetError
+
+    start = max(incomplete.rfind(operator) for operator in _OPERATORS) + 1
+    before, word = incomplete[:start], incomplete[start:]
+    try:
+        # While the line is being typed typer does not convert: paths are still words.
+        inventory = load_inventory([Path(file) for file in context.params.get("inventory") or []])
+    except FleetError:
+        return []
+    names = [*inventory.names, *(f"@{group}" for group in inventory.group_names)]
+    return [before + name for name in names if name.startswith(word)]

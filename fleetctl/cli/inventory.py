@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fleetctl.cli.complete import complete_target
+from fleetctl.cli.completion import complete_target
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.options import InventoryFiles, Selection, TargetWords
 

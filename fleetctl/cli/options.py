@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fleetctl.cli.complete import complete_target
+from fleetctl.cli.completion import complete_target
 from fleetctl.cli.values import duration, variable
 from fleetctl.model import HostKeyPolicy
 
