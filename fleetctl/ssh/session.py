@@ -268,5 +268,5 @@ def _check_deadline(guard: Guard, seconds: float | None) -> None:
     if guard.expired:
         raise TimedOut(
             f"not done within {seconds:g} s" if seconds else "not done in time",
-            hint="the command may still be running there; --timeout gives it longer",
+            hint="--timeout gives it longer",
         )
