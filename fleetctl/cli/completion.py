@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # not in its __all__
 
+_OPERATORS = ",&!^"
 _BASH = r"""
 _fleetctl() {
     local line=${COMP_LINE:0:COMP_POINT} words current head reply
@@ -63,9 +64,8 @@ def complete_target(context: typer.Context, incomplete: str) -> list[str]:
     """Hosts and @groups that the last name of the expression may become. Broken inventories offer nothing."""
     from fleetctl.cli.sources import load_inventory
     from fleetctl.errors import FleetError
-    from fleetctl.nodes import OPERATORS
 
-    start = max(map(incomplete.rfind, OPERATORS)) + 1
+    start = max(incomplete.rfind(operator) for operator in _OPERATORS) + 1
     before, word = incomplete[:start], incomplete[start:]
     try:
         # While the line is being typed typer does not convert: paths are still words.

@@ -22,7 +22,7 @@ def end(layout: Layout) -> int:
     [(name, value)] = mark(layout).items()
     wanted = f"{name}={value}".encode()
     found = (int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ"))
-    return sum(_end(pid, wanted) for pid in found if pid != os.getpid())  # we may be typed in a shell of the lab
+    return sum(_end(pid, wanted) for pid in found)
 
 
 def _end(pid: int, wanted: bytes) -> bool:
