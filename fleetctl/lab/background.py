@@ -14,7 +14,7 @@ import msgspec
 import platformdirs
 
 from fleetctl.errors import FleetError
-from fleetctl.lab import answer, orphans, state
+from fleetctl.lab import answer, state
 from fleetctl.lab.inside import need_asyncssh
 from fleetctl.lab.layout import Layout, claim, clear
 from fleetctl.lab.state import LabState
@@ -73,9 +73,9 @@ def status(directory: Path | None = None) -> LabState | None:
 
 
 def down(directory: Path | None = None) -> bool:
-    """End the lab and remove its files, also those and the commands that a killed one left behind.
+    """End the lab and remove its files, also those that a killed one left behind.
 
-    Of commands ended so, and of files that are not the lab's and therefore stay, a warning is logged.
+    Of files that are not the lab's, and therefore stay, a warning is logged.
 
     Returns: whether a lab was up.
     """
@@ -125,9 +125,6 @@ def _no_start(layout: Layout) -> FleetError:
 
 
 def _clear_away(layout: Layout) -> None:
-    commands = orphans.end(layout)
-    if commands:
-        _log.warning("%d processes that a killed lab had left running were ended", commands)
     for path in clear(layout):
         _log.warning("%r is not the lab's, and was left", str(path))
 

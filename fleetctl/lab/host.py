@@ -11,7 +11,6 @@ from typing import cast
 
 import asyncssh
 
-from fleetctl.lab import orphans
 from fleetctl.lab.commands import Running, Surroundings, serve
 from fleetctl.lab.door import Line
 from fleetctl.lab.faults import Fault
@@ -46,7 +45,6 @@ class Site:
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "PATH": f"{self.layout.programs(self.name)}:{system}",
             "FLEETCTL_LAB_HOST": self.name,
-            **orphans.mark(self.layout),
         }
 
 

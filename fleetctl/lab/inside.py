@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any
 
 from fleetctl.errors import FleetError, UsageError
-from fleetctl.lab import orphans
 from fleetctl.lab.faults import Fault
 from fleetctl.lab.layout import ADDRESS, claim, clear, host_names
 from fleetctl.lab.seen import Seen
@@ -62,7 +61,6 @@ class Lab:
         self._layout = claim(self.directory)
         with ExitStack() as stack:
             stack.enter_context(held(self._layout))
-            orphans.end(self._layout)
             clear(self._layout, keep=(self._layout.lock, self._layout.log))
             stack.callback(clear, self._layout)
             self._start(stack)

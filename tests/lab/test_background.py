@@ -9,10 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import asyncssh
@@ -21,7 +19,7 @@ import pytest
 from fleetctl import lab
 from fleetctl.errors import FleetError, UsageError
 from fleetctl.lab import background, state
-from tests.support.fleetctl import SCRIPT, Fleetctl, Running
+from tests.support.fleetctl import SCRIPT, Fleetctl
 from tests.support.processes import command_line
 
 
@@ -158,43 +156,6 @@ def test_what_a_killed_lab_left_is_cleared_away(directory: Path) -> None:
     kill(directory)
     assert not lab.down(directory)
     assert not directory.exists()
-
-
-def test_the_commands_of_a_killed_lab_end_when_it_is_taken_down(command: Fleetctl) -> None:
-    home = command.home / ".local/state/fleetctl/lab"
-    with running_command(command) as (client, pid):
-        kill(home)
-        client.finish()
-        assert command_line(pid)
-        down = command("lab", "down")
-        assert death_of(pid)
-    assert down.stdout == "the lab was not up\n"
-    assert "left running" in down.stderr
-
-
-def test_the_commands_of_a_killed_lab_end_when_another_takes_its_place(command: Fleetctl) -> None:
-    home = command.home / ".local/state/fleetctl/lab"
-    with running_command(command) as (client, pid):
-        kill(home)
-        client.finish()
-        lab.up(1, directory=home)
-        assert death_of(pid)
-
-
-@contextmanager
-def running_command(command: Fleetctl) -> Iterator[tuple[Running, int]]:
-    """A command that runs on a lab's host, as its client and as a process of this machine."""
-    inventory = command("lab", "up", "--hosts", "1").stdout.split(" -i ")[1].split()[0]
-    with command.start("run", "-i", inventory, "-N", "echo $$ is up; exec sleep 1000") as client:
-        client.wait_for("is up")
-        yield client, int(client.stdout.split()[0])
-
-
-def death_of(pid: int) -> bool:
-    until = time.monotonic() + 10
-    while command_line(pid) and time.monotonic() < until:
-        time.sleep(0.02)
-    return not command_line(pid)
 
 
 def test_the_number_of_another_process_in_a_stale_file_harms_nobody(directory: Path) -> None:
