@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from fleetctl.errors import Cancelled
+from fleetctl.errors import Cancelled, FleetError
 
 _JOIN_SECONDS = 5.0
 _IDLE_SECONDS = 3600.0
@@ -124,7 +124,10 @@ class Cancel:
             heapq.heappush(self._guards, guard)
             if self._timer is None:
                 timer = threading.Thread(target=self._watch, name="deadlines", daemon=True)
-                timer.start()
+                try:
+                    timer.start()
+                except RuntimeError as error:
+                    raise FleetError(f"cannot keep time: {error}", hint="raise `ulimit -u`") from error
                 self._timer = timer
             elif self._guards[0] is guard:
                 self._guards_lock.notify()

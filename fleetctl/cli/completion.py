@@ -23,7 +23,10 @@ _fleetctl() {
     COMPREPLY=()
     while IFS= read -r reply; do
         COMPREPLY+=("${reply#"${head#[\"\']}"}")  # bash puts them in place of $2
-    done < <(COMP_WORDS=$line COMP_CWORD=$((${#words[@]} - (${#current} > 0))) _FLEETCTL_COMPLETE=complete_bash "$1")
+    done < <(
+        COMP_WORDS=$line COMP_CWORD=$((${#words[@]} - (${#current} > 0))) _FLEETCTL_COMPLETE=complete_bash \
+            fleetctl 2>/dev/null
+    )
 }
 complete -o default -F _fleetctl fleetctl
 """

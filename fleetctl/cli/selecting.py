@@ -42,7 +42,7 @@ def trust_command(selection: Selection, access: Access) -> str:
         words += ["--known-hosts", known]
     for spec in selection.host:
         words += ["-H", _with_port(spec, access.port)]
-    return shlex.join(words if selection.host or access.port is None else [*words, "--port", str(access.port)])
+    return shlex.join(words if access.port is None else [*words, "--port", str(access.port)])
 
 
 def _not_empty(expressions: list[str]) -> list[str]:

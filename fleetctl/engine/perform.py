@@ -14,6 +14,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.engine.task import Task
 from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
+from fleetctl.operations.ping import Ping
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session
 
@@ -35,7 +36,8 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
     try:
         outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.host.name, context.cancel)
     except errors.FleetError as error:
-        outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=not attempts.begun)
+        refused = isinstance(error, (errors.ChannelRefused, errors.RequestRefused))
+        outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=refused or not attempts.begun)
     except Exception as error:  # noqa: BLE001 - the other hosts must go on
         _log.debug("%s", context.host.name, exc_info=error)
         outcome = Outcome(Status.ERROR, error=facts_of(errors.Fault(error)), remote_ended=not attempts.begun)
@@ -57,7 +59,7 @@ def facts_of(error: errors.FleetError) -> ErrorFacts:
 
 
 class _Attempts:
-    """Counts tries at connecting, and knows whether the operation itself was begun."""
+    """Counts tries at connecting, and knows whether something was begun on the host that may outlast us."""
 
     def __init__(self, retries: int) -> None:
         self.made = 0
@@ -78,13 +80,13 @@ class _Attempts:
                 _log.info("%s: %s; again in %.1f s", host, error.message, seconds)
                 cancel.wait(seconds)
 
-    def logged_in(self, session: Session) -> None:
-        self.begun = True
+    def logged_in(self, session: Session, *, begins: bool) -> None:
+        self.begun = begins
         self.timings = session.timings
 
 
 def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outcome:
     context.cancel.check()
     with pool.session(context.host, context.cancel) as session:
-        attempts.logged_in(session)
+        attempts.logged_in(session, begins=not isinstance(task.operation, Ping))
         return task.operation.perform(session, context)

@@ -28,12 +28,14 @@ def names_in(pattern: str) -> list[str]:
 
 def check_size(pattern: str) -> None:
     """Raises: ValueError when the ranges of a pattern stand for more names than a fleet can have."""
+    total = 0
     for _, term in parts(pattern):
         size = 1
         for inside in _BRACKETS.findall(term):
-            size *= sum(map(_span, inside.split(",")))
-            if size > _MAX_NAMES:
-                raise ValueError(f"{pattern!r} stands for more than {_MAX_NAMES:,} hosts")
+            size = min(_MAX_NAMES + 1, size * sum(map(_span, inside.split(","))))
+        total += size
+        if total > _MAX_NAMES:
+            raise ValueError(f"{pattern!r} stands for more than {_MAX_NAMES:,} hosts")
 
 
 def _span(text: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from fleetctl.errors import FleetError
+from fleetctl.errors import FleetError, UsageError
 from fleetctl.lab import answer, state
 from fleetctl.lab.inside import need_asyncssh
 from fleetctl.lab.layout import Layout, claim, clear
@@ -83,8 +83,10 @@ def down(directory: Path | None = None) -> bool:
     found = state.read(layout)
     if found is not None:
         _end(found.pid, layout)
-    if layout.lock.exists() and not state.is_held(layout):
-        _clear_away(layout)
+    if layout.lock.exists():
+        # Another lab may come up here as soon as the lock is free, and its files are not ours to remove.
+        with suppress(UsageError, FileNotFoundError), state.held(layout):
+            _clear_away(layout)
     return found is not None
 
 

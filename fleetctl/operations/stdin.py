@@ -56,7 +56,10 @@ class Broadcast:
                 self._grown.wait(seconds)
             size, ended, failure = self._size, self._ended, self._failure
         if offset < size:
-            return os.pread(self._spool.fileno(), min(_CHUNK, size - offset), offset)
+            try:
+                return os.pread(self._spool.fileno(), min(_CHUNK, size - offset), offset)
+            except (OSError, ValueError) as error:  # a bad disk, or closed since: the run was given up
+                raise FleetError(f"the standard input cannot be read again: {error}") from error
         if failure is not None:
             message = f"the standard input broke off after {size:,} bytes: {failure.strerror or failure}"
             raise FleetError(message, hint="is the disk of the temporary directory full?")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
 from fleetctl.model import Host, HostKeyPolicy
-from fleetctl.ssh.known_hosts import Entry, Known, KnownHostsFile, ServerKey, forget, lookup_name, writable
+from fleetctl.ssh.known_hosts import Entry, Known, KnownHostsFile, ServerKey, lookup_name, rewrite, writable
 
 _TURN_SECONDS = 30.0
 
@@ -79,22 +79,25 @@ class KnownHosts:
                 file.append(stream, lookup_name(host.address, host.port), key)
 
     def replace(self, host: Host, key: ServerKey) -> None:
-        """Take the host's name off every other key in all its files, then add this one.
+        """Take the host's name off every other key in all its files, and add this one to the first.
 
+        The first file is rewritten once, with the new key in it: at no moment is the host unknown.
         Raises: UntrustedError when a file cannot be written, or a pattern in it names the host.
         """
+        if not host.known_hosts:
+            raise UntrustedError("no known_hosts file is configured to write the new key to")
         name = lookup_name(host.address, host.port)
-        for path in map(Path, host.known_hosts):
-            if self._held(path, host):
-                with self._writing(path):
-                    forget(path, name)
-        left = [entry for path in map(Path, host.known_hosts) for entry in self._held(path, host)]
-        if left and all(entry.key != key for entry in left):
+        first, *others = map(Path, host.known_hosts)
+        patterns = [e for path in (first, *others) for e in self._held(path, host) if e.is_pattern and e.key != key]
+        if patterns:
             raise UntrustedError(
-                f"{left[0].place} gives {name} another key by a pattern, which other hosts may need",
+                f"{patterns[0].place} gives {name} another key by a pattern, which other hosts may need",
                 hint="change that line by hand",
             )
-        self.add(host, key)
+        self._rewrite(first, name, f"{name} {key.line}\n")
+        for path in others:
+            if self._held(path, host):
+                self._rewrite(path, name, "")
 
     def _compare(self, host: Host, key: ServerKey, known: Known) -> None:
         place = lookup_name(host.address, host.port)
@@ -134,6 +137,12 @@ class KnownHosts:
         """The keys that a file, as it is now, has for the host under its own name and port."""
         with self._files_lock:
             return [entry for entry in self._current(path).known(host.address, host.port).own if not entry.revoked]
+
+    def _rewrite(self, path: Path, name: str, line: str) -> None:
+        with self._writing(path):
+            rewrite(path, name, line)
+        with self._files_lock:
+            self._files.pop(str(path), None)
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[BinaryIO]:

@@ -17,8 +17,6 @@ from paramiko.pkey import UnknownKeyType
 from fleetctl.errors import HostError, KeyUnusable, NotConnected
 from fleetctl.model import Secret
 
-_MAX_KEY_BYTES = 1024 * 1024
-
 
 class _EncodedRSAKey(RSAKey):
     """Its public half is encoded once; paramiko would do it twice per login, 3,072 bits in a Python loop."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import fcntl
 import hashlib
 import hmac
 import os
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -54,6 +57,10 @@ class Entry:
     revoked: bool
     file: Path
     line: int
+
+    @property
+    def is_pattern(self) -> bool:
+        return not self.names.startswith("|") and any(char in self.names for char in "*?!")
 
     @property
     def place(self) -> str:
@@ -115,7 +122,11 @@ class KnownHostsFile:
         size = stream.seek(0, os.SEEK_END)
         line = f"{name} {key.line}\n"
         unfinished = size and os.pread(stream.fileno(), 1, size - 1) != b"\n"
-        written = stream.write((f"\n{line}" if unfinished else line).encode())
+        text = (f"\n{line}" if unfinished else line).encode()
+        written = stream.write(text)
+        if written != len(text):  # a full disk: half a line must not stay
+            stream.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._read(line)
         self._found.pop(name, None)
         stamp = _stamp(self._path)
@@ -166,7 +177,7 @@ class KnownHostsFile:
         names = entry.names.lower().split(",")
         if entry.names.startswith("|1|"):
             self._hashed += [(salt, digest, entry) for salt, digest in _unhashed(entry.names)]
-        elif any(char in entry.names for char in "*?!"):
+        elif entry.is_pattern:
             wanted = _any_of(name for name in names if not name.startswith("!"))
             unwanted = _any_of(name[1:] for name in names if name.startswith("!"))
             if wanted:
@@ -192,18 +203,25 @@ def writable(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
-def forget(path: Path, name: str) -> None:
-    """Rewrite the file without the name, whole or not at all; every other byte stays. Its lock must be held."""
+def rewrite(path: Path, name: str, line: str) -> None:
+    """Take the name out and put a line in its place, whole or not at all; every other byte stays. Hold its lock."""
     path = path.resolve()
     lines = path.read_bytes().decode(errors="surrogateescape").split("\n")
-    kept = "\n".join(line for line in (_without(line, name) for line in lines) if line is not None)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(kept.encode(errors="surrogateescape"))
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.chmod(path.stat().st_mode & 0o777)
-    fresh.replace(path)
+    kept = "\n".join(one for one in (_without(one, name) for one in lines) if one is not None)
+    end = "\n" if line and kept and not kept.endswith("\n") else ""
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(f"{kept}{end}{line}".encode(errors="surrogateescape"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        status = path.stat()
+        shutil.chown(fresh, status.st_uid, status.st_gid)
+        Path(fresh).chmod(status.st_mode & 0o777)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
 
 
 def _unhashed(field: str) -> list[tuple[bytes, bytes]]:
@@ -225,7 +243,7 @@ def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as stream:
-            return stream.read(_MAX_FILE_BYTES).decode(errors="replace")
+            data = stream.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -233,6 +251,10 @@ def _text(path: Path) -> str:
         raise UntrustedError(
             f"cannot read {path}: {error.strerror}", hint="mend its permissions, or name another known_hosts"
         ) from error
+    if len(data) > _MAX_FILE_BYTES:
+        # What is behind may revoke a key.
+        raise UntrustedError(f"{path} is larger than 64 MiB", hint="split it, or name another known_hosts")
+    return data.decode(errors="replace")
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

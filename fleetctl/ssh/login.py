@@ -59,8 +59,11 @@ class _Course:
         self.trying = proof
         try:
             left = proof.attempt(transport)
-        except BadAuthenticationType as error:  # not judged: its method may be what is required later
+        except BadAuthenticationType as error:
             self.allowed = list(error.allowed_types)
+            if proof.method != "publickey":  # a key may be what is required later; a password is not sent twice
+                self.tried.add((proof.method, proof.source))
+                self.password_rejected = True
             return False
         except AuthenticationException as error:
             if not transport.is_active() or "timeout" in str(error):
@@ -89,7 +92,7 @@ def log_in(transport: Transport, login: Login, ring: KeyRing, notes: ServerNotes
         if _any_accepted(transport, lambda: _proofs(login, ring, unusable, patience), course):
             return
     except FOREIGN as error:
-        if not notes.goodbye or course.trying is None:
+        if not notes.refused_login or course.trying is None:
             raise
         offered = [*course.offered, course.trying.name()]
         raise _denied(login.user, offered, course.allowed or [], unusable, notes.goodbye) from error
@@ -118,6 +121,8 @@ def _proofs(login: Login, ring: KeyRing, unusable: dict[str, KeyUnusable], patie
         except KeyUnusable as error:
             unusable[path] = error
             continue
+        if keys == _MAX_KEYS:
+            break
         keys += 1
         yield _key_proof(login.user, path, key)
     if login.agent and keys < _MAX_KEYS:
@@ -137,7 +142,7 @@ def _key_proof(user: str, where: str, key: PKey) -> _Proof:
     def attempt(transport: Transport) -> list[str]:
         return try_login(transport, lambda handler, done: handler.auth_publickey(user, key, done))
 
-    return _Proof("publickey", f"{where} {key.get_base64()}", name, attempt)
+    return _Proof("publickey", key.get_base64(), name, attempt)
 
 
 def _agent_proofs(user: str, most: int, patience: float) -> Iterator[_Proof]:

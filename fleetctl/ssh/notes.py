@@ -33,6 +33,11 @@ class ServerNotes:
         """Why the server disconnected, in its own words; "" when it did not say."""
         return self._goodbye
 
+    @property
+    def refused_login(self) -> bool:
+        """Whether it disconnected because of the login, as after too many keys, and not for reasons of its own."""
+        return "auth" in self._goodbye.lower()
+
     def log(self, level: int, message: str, *args: object) -> None:
         """Called by paramiko/transport.py: `_log`."""
         if message.startswith(_BANNER):

@@ -11,10 +11,11 @@ from paramiko import Channel, SSHException, Transport
 from paramiko.buffered_pipe import BufferedPipe
 
 from fleetctl.cancel import Cancel, Guard
-from fleetctl.errors import ConnectionLost, FleetError, TimedOut
+from fleetctl.errors import ConnectionLost, FleetError, NotConnected, RequestRefused, TimedOut
 from fleetctl.events import Stream
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
+from fleetctl.ssh.transport import lives
 from fleetctl.ssh.wire import Wire
 
 _READ_SIZE = 256 * 1024
@@ -65,7 +66,7 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        return self._transport.is_active()
+        return lives(self._transport)
 
     def run(
         self,
@@ -99,8 +100,7 @@ class Session:
                         self._pump(channel, receive)
                         return self._ended(channel, cancel)
                 finally:
-                    with translated(Stage.CHANNEL, self._notes):
-                        channel.close()
+                    _close(channel)
             except (ConnectionLost, TimedOut):
                 cancel.check()
                 _check_deadline(guard, timeout)
@@ -141,14 +141,17 @@ class Session:
 
     def _request(self, channel: Channel, command: str, cancel: Cancel, *, pty: bool) -> None:
         # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).
-        with cancel.guard(_REPLY_SECONDS, self.abort) as guard, translated(Stage.REQUEST, self._notes):
+        with cancel.guard(_REPLY_SECONDS, self.abort) as guard:
             try:
                 if pty:
                     channel.get_pty()
                 channel.exec_command(command)
-            except FOREIGN:
+            except FOREIGN as error:
                 _check_deadline(guard, _REPLY_SECONDS)
-                raise
+                failure = translate(error, Stage.REQUEST, self._notes)
+                if isinstance(failure, RequestRefused):
+                    self.round_trip(cancel)  # a connection that dies ends its channels first, as if refused
+                raise failure from error
 
     def _pump(self, channel: Channel, receive: Receive) -> None:
         """Hand over both streams until they end, without polling.
@@ -215,13 +218,17 @@ class _Feeder:
         if self._stdin is None:
             self._end_input()
         else:
-            self._thread = threading.Thread(target=self._feed, args=(self._stdin,), name="stdin", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._feed, args=(self._stdin,), name="stdin", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise NotConnected(f"cannot go on: {error}", hint="raise `ulimit -u` or lower --fanout") from error
+            self._thread = thread
 
     def __exit__(self, *_: object) -> None:
         if self._stdin is not None and self._thread is not None:
             # The command is over: a closed channel wakes the thread from a full window.
-            self._channel.close()
+            _close(self._channel)
             self._stdin.wake()
             self._thread.join(_JOIN_SECONDS)
         if self._failure is not None:
@@ -235,7 +242,7 @@ class _Feeder:
                 data = stdin.read(offset, 0.5)
             except FleetError as error:
                 self._failure = error
-                self._channel.close()
+                _close(self._channel)
                 return
             if data == b"":
                 self._end_input(last)
@@ -264,9 +271,16 @@ class _Feeder:
             return  # likewise
 
 
+def _close(channel: Channel) -> None:
+    try:
+        channel.close()
+    except FOREIGN:
+        return  # the connection has ended, as whoever reads from it is told
+
+
 def _check_deadline(guard: Guard, seconds: float | None) -> None:
-    if guard.expired:
+    if guard.expired and seconds is not None:
         raise TimedOut(
-            f"not done within {seconds:g} s" if seconds else "not done in time",
+            f"not done within {seconds:g} s",
             hint="--timeout gives it longer",
         )

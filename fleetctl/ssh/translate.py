@@ -132,12 +132,13 @@ def _not_ssh(said: str) -> ProtocolFailure:
 def _login(error: Exception, notes: ServerNotes) -> HostError:
     if isinstance(error, AuthenticationException) and "timeout" in str(error):
         return TimedOut("no answer to the login", hint="the server may be overloaded; --login-timeout waits longer")
-    if notes.goodbye:
+    if notes.refused_login:
         return DeniedError(
             f"the server ended the login: {notes.goodbye}",
             hint="too many keys offered? name the right one with `keys` or --key",
         )
-    return ConnectionLost(f"the connection ended during login: {_reason(error)}", hint="see the server's log")
+    reason = notes.goodbye or _reason(error)
+    return ConnectionLost(f"the connection ended during login: {reason}", hint="see the server's log")
 
 
 def _channel(error: Exception, stage: Stage, notes: ServerNotes) -> HostError:

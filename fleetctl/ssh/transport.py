@@ -70,14 +70,19 @@ def shake_hands(transport: Transport) -> None:
     done = threading.Event()
     transport.start_client(event=done)
     wait(transport, done)
-    if not transport.is_active():
+    if not lives(transport):
         raise transport.get_exception() or SSHException("Negotiation failed.")
 
 
 def wait(transport: Transport, done: threading.Event) -> None:
     """Until the transport's thread sets the event, or is over."""
-    while transport.is_active() and not done.wait(_LOOK_SECONDS):
+    while lives(transport) and not done.wait(_LOOK_SECONDS):
         pass
+
+
+def lives(transport: Transport) -> bool:
+    """Whether it is active, and its thread still there to be it: one that died of an exception is not."""
+    return transport.is_active() and transport.is_alive()
 
 
 def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Event], None]) -> list[str]:
@@ -95,7 +100,7 @@ def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Even
     begin(handler, done)
     wait(transport, done)
     error = transport.get_exception()
-    if not transport.is_active():
+    if not lives(transport):
         raise error or EOFError()
     if transport.is_authenticated():
         return []
@@ -121,14 +126,15 @@ class _Method(AuthHandler):
     """One way to log in, tried on a connection."""
 
     def _parse_service_accept(self, m: Message) -> None:
-        """Send the request, unless the server takes no signature that the key can make: then it is as if refused.
+        """Send the request, unless the key makes no signature that the server takes: then it is as if refused.
 
-        paramiko raises in the thread that reads, which would end the connection and with it all other ways to log in.
+        An agent may refuse to sign, or not answer in time. paramiko raises in the thread that reads, which would end
+        the connection and with it all other ways to log in.
         """
         try:
             super()._parse_service_accept(m)  # type: ignore[misc]  # missing in types-paramiko
-        except paramiko.AuthenticationException as error:
-            self.transport.saved_exception = error
+        except FOREIGN as error:
+            self.transport.saved_exception = paramiko.AuthenticationException(str(error))
             self.abort()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -110,5 +109,5 @@ class Verdict:
 
 
 def _without_name(hint: str, host: str) -> str:
-    """The hint with a place for any host's name, so that one hint serves all that share the trouble."""
-    return re.sub(rf"(?<![\w.:@\[-]){re.escape(host)}(?![\w:-]|\.\w)", _HERE, hint.replace(_HERE, ""))
+    """The hint with a place for any host's name at its end, so that one hint serves all that share the trouble."""
+    return f"{hint.removesuffix(host)}{_HERE}" if hint.endswith(f" {host}") else hint

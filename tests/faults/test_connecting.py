@@ -131,6 +131,7 @@ def test_a_server_that_opens_no_session(run: Any, start_sshd: SshdStarter, sshd:
     hosts = {host["host"]: host for host in ran.json["hosts"]}
     assert (hosts["bad"]["status"], hosts["bad"]["error"]["code"]) == ("error", "channel-refused")
     assert "MaxSessions" in hosts["bad"]["error"]["hint"]
+    assert hosts["bad"]["remote_ended"]
     assert ran.exit_code == 1
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.account import Account
+from tests.support.agents import unwilling_agent
 from tests.support.fleetctl import Fleetctl
 from tests.support.keys import PASSPHRASE
 from tests.support.sshd import Sshd, SshdStarter
@@ -166,3 +167,37 @@ def test_a_key_that_others_can_read_is_not_used(fleetctl: Fleetctl, sshd: Sshd, 
     ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, keys=[str(key)]), "true")
     assert ran.exit_code == 3
     assert f"→ chmod 600 {key}" in ran.stderr
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["refuses", "keeps silent"])
+def test_an_agent_that_does_not_sign_leaves_the_other_ways_to_log_in(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, password_login: Account, answers: bool
+) -> None:
+    inventory = sshd.inventory(tmp_path, 2, keys=[], agent=True, password={"env": "LOGIN"})
+    public = sshd.keys.public("ed25519")
+    with unwilling_agent(tmp_path / "agent", public, answers=answers) as where:
+        variables = {**where, "LOGIN": password_login.password}
+        ran = fleetctl("run", "-i", inventory, "--login-timeout", "6", "true", env=variables)
+        assert ran.exit_code == 0, ran.stderr
+        ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 2, keys=[], agent=True), "true", env=where)
+        assert ran.exit_code == 3
+        assert "offered key of the agent" in ran.stderr
+
+
+def test_a_key_in_a_file_and_in_the_agent_is_offered_once(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str]
+) -> None:
+    inventory = sshd.inventory(tmp_path, 1, keys=[str(sshd.key("stranger"))], agent=True, user="nobody-here")
+    ran = fleetctl("run", "-i", inventory, "-o", "json", "true", env=agent)
+    (host,) = ran.json["hosts"]
+    assert len(host["error"]["facts"]["offered"]) == 2  # the stranger's, and the other of the agent
+
+
+def test_five_keys_at_most_are_offered(fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path) -> None:
+    server = start_sshd("MaxAuthTries 20")
+    for number in range(7):
+        path = tmp_path / f"key{number}"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True, timeout=20)
+    inventory = server.inventory(tmp_path, 1, keys=[str(tmp_path / f"key{number}") for number in range(7)])
+    (host,) = fleetctl("run", "-i", inventory, "-o", "json", "true").json["hosts"]
+    assert len(host["error"]["facts"]["offered"]) == 5

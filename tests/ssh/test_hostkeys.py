@@ -279,3 +279,31 @@ def test_a_key_that_a_pattern_gives_is_not_replaced_but_its_line_told(file: Path
     with pytest.raises(UntrustedError, match=f"{file}:1 .* pattern"):
         KnownHosts().replace(host(file), KEY)
     assert file.read_text() == f"*.example.com {OTHER.line}\n"
+
+
+def test_while_a_key_is_replaced_its_host_is_never_unknown(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or another process with accept-new could learn whatever key it is shown then."""
+    file.write_text(f"web01.example.com {OTHER.line}\nweb02 {KEY.line}\n")
+    texts: list[str] = []
+    replace = Path.replace
+
+    def watched(fresh: Path, target: Path) -> Path:
+        moved = replace(fresh, target)
+        texts.append(file.read_text())
+        return moved
+
+    monkeypatch.setattr(Path, "replace", watched)
+    KnownHosts().replace(host(file), KEY)
+    assert texts == [f"web02 {KEY.line}\nweb01.example.com {KEY.line}\n"]
+    assert file.read_text() == texts[0]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_pattern_that_stands_in_the_way_leaves_all_files_as_they_are(file: Path, tmp_path: Path) -> None:
+    file.write_text(f"web01.example.com {OTHER.line}\n")
+    system = tmp_path / "system"
+    system.write_text(f"web* {OTHER.line}\n")
+    both = Host("web01", "web01.example.com", Login("root"), known_hosts=(str(file), str(system)))
+    with pytest.raises(UntrustedError, match="pattern"):
+        KnownHosts().replace(both, KEY)
+    assert file.read_text() == f"web01.example.com {OTHER.line}\n"

@@ -292,3 +292,38 @@ def test_a_pool_that_keeps_nothing_leaves_no_thread(sshd: Sshd, tmp_path: Path, 
         with pool.session(host_of(sshd, tmp_path), cancel) as session:
             use(session)
         assert threads() == before
+
+
+@pytest.mark.parametrize("ended_by", ["cancel", "timeout", "abort"])
+def test_however_a_command_with_stdin_is_cut_off_it_is_called_by_its_name(
+    sshd: Sshd, tmp_path: Path, ended_by: str
+) -> None:
+    """Closing a channel on a connection that has just been cut fails, and must not hide why it was."""
+    named = {"cancel": Cancelled, "timeout": TimedOut, "abort": ConnectionLost}[ended_by]
+    host = host_of(sshd, tmp_path)
+    zeros = os.open("/dev/zero", os.O_RDONLY)
+    for number in range(15):
+        with Cancel() as cancel, Broadcast(zeros) as stdin:
+            session = Dialer(login_timeout=30).dial(host, cancel)
+            cut = {"cancel": lambda cancel=cancel: cancel.set("enough"), "abort": session.abort}.get(ended_by)
+            delay = 0.02 + number * 0.005
+            timer = threading.Timer(delay, cut) if cut else None
+            if timer is not None:
+                timer.start()
+            with pytest.raises(named):
+                session.run("cat", Collected().into, cancel, stdin=stdin, timeout=delay if timer is None else None)
+            if timer is not None:
+                timer.join(20)
+            session.close()
+    os.close(zeros)
+
+
+def test_an_exit_code_that_came_is_kept_when_closing_the_channel_fails(
+    session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_channel: Channel) -> None:
+        raise EOFError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Channel, "close", fail)
+        assert session.run("exit 6", Collected().into, cancel) == Ended(6)
