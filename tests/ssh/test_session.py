@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -305,7 +306,7 @@ def test_however_a_command_with_stdin_is_cut_off_it_is_called_by_its_name(
     for number in range(15):
         with Cancel() as cancel, Broadcast(zeros) as stdin:
             session = Dialer(login_timeout=30).dial(host, cancel)
-            cut = {"cancel": lambda cancel=cancel: cancel.set("enough"), "abort": session.abort}.get(ended_by)
+            cut = {"cancel": partial(cancel.set, "enough"), "abort": session.abort}.get(ended_by)
             delay = 0.02 + number * 0.005
             timer = threading.Timer(delay, cut) if cut else None
             if timer is not None:
