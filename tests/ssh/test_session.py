@@ -306,7 +306,8 @@ def test_however_a_command_with_stdin_is_cut_off_it_is_called_by_its_name(
     for number in range(15):
         with Cancel() as cancel, Broadcast(zeros) as stdin:
             session = Dialer(login_timeout=30).dial(host, cancel)
-            cut = {"cancel": partial(cancel.set, "enough"), "abort": session.abort}.get(ended_by)
+            cuts: dict[str, Callable[[], None]] = {"cancel": partial(cancel.set, "enough"), "abort": session.abort}
+            cut = cuts.get(ended_by)
             delay = 0.02 + number * 0.005
             timer = threading.Timer(delay, cut) if cut else None
             if timer is not None:
