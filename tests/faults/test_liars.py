@@ -115,7 +115,7 @@ def test_an_agent_that_does_not_answer_is_given_up(fleetctl: Fleetctl, sshd: Ssh
         silent.bind(str(tmp_path / "agent"))
         silent.listen()
         where = {"SSH_AUTH_SOCK": str(tmp_path / "agent")}
-        ran = fleetctl("run", "-i", inventory, "--login-timeout", "1", "true", env=where)
+        ran = fleetctl("run", "-i", inventory, "--login-timeout", "6", "true", env=where)
     assert ran.exit_code == 3
     assert "cannot use the ssh-agent: it does not answer" in ran.stderr
 
