@@ -24,6 +24,17 @@ FleetError                        code, message, hint, facts
 │   ├── ChannelRefused            logged in, but the server opens no (further) channel
 │   ├── RequestRefused            the channel is open, but the command was not accepted
 │   ├── TimedOut                  the operation did not end within its time
+│   ├── TransferError             a file could not be moved
+│   │   ├── NoSuchFile            it, or the directory that it should go to, is not there
+│   │   ├── AccessDenied          the user there, or here, may not
+│   │   ├── NoSpace               the disk is full, or the quota used up
+│   │   ├── WrongKind             a directory where a file is needed, or the other way round
+│   │   ├── NameRefused           a name from a server that could lead out of the directory, or cannot be kept here
+│   │   ├── TooMuch               a tree deeper or larger than anything sensible
+│   │   ├── SourceChanged         it grew, shrank or was replaced while it was read
+│   │   ├── DigestMismatch        what arrived is not what was sent
+│   │   ├── NoSftp                the server has no SFTP, or no tar where that was asked for
+│   │   └── ServerFailure         the server says no, and not why
 │   └── Fault                     a mistake of fleetctl itself
 └── Cancelled                     the run was called off
 
@@ -168,6 +179,50 @@ class RequestRefused(HostError):
 
 class TimedOut(HostError):
     code = "timed-out"
+
+
+class TransferError(HostError):
+    code = "transfer"
+
+
+class NoSuchFile(TransferError):
+    code = "no-such-file"
+
+
+class AccessDenied(TransferError):
+    code = "access-denied"
+
+
+class NoSpace(TransferError):
+    code = "no-space"
+
+
+class WrongKind(TransferError):
+    code = "wrong-kind"
+
+
+class NameRefused(TransferError):
+    code = "name-refused"
+
+
+class TooMuch(TransferError):
+    code = "too-much"
+
+
+class SourceChanged(TransferError):
+    code = "source-changed"
+
+
+class DigestMismatch(TransferError):
+    code = "digest-mismatch"
+
+
+class NoSftp(TransferError):
+    code = "no-sftp"
+
+
+class ServerFailure(TransferError):
+    code = "server-failure"
 
 
 class Fault(HostError):

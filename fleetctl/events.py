@@ -1,7 +1,7 @@
 """What can happen in a run: the events that every engine yields and every view reads.
 
 One run is RunStarted, then for each host HostStarted (absent when the host was never begun), any
-number of Output, exactly one HostFinished, and at the end RunFinished.
+number of Output, Transferred and Progress, exactly one HostFinished, and at the end RunFinished.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ SCHEMA_VERSION = 1
 """Version of the events as JSON; raised when a field changes meaning or goes away."""
 
 Stream = Literal["stdout", "stderr"]
+
+Action = Literal["sent", "fetched", "linked", "made", "unchanged", "skipped", "deleted", "failed"]
+"""What became of a file; `made` is a directory."""
 
 
 class Status(StrEnum):
@@ -40,6 +43,24 @@ class ErrorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     facts: dict[str, Any] = {}
 
 
+class Totals(msgspec.Struct, frozen=True):
+    """What became of one host's files.
+
+    Args:
+        files: moved, links among them.
+        bytes: moved.
+        unchanged: found to be there already.
+        deleted: removed, because the source has no such file.
+        failed: files that could not be moved.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+
+
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one host's part ended.
 
@@ -51,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         attempts: how many times connecting was tried.
         remote_ended: whether it is known that nothing of ours still runs on the host.
         timings: seconds per part, for example `connect`, `login`, `round_trip`.
+        totals: what became of the files; None where none were to be moved.
     """
 
     status: Status
@@ -61,6 +83,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: int = 0
     remote_ended: bool = True
     timings: dict[str, float] = {}
+    totals: Totals | None = None
 
 
 class _Happening(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -93,6 +116,40 @@ class Output(_Happening, frozen=True, tag="output"):
     data: bytes
 
 
+class Transferred(_Happening, frozen=True, tag="transfer"):
+    """What became of one file.
+
+    Args:
+        path: where it goes, as the user would write it: on the host for put, here for get.
+        seconds: from its beginning to its end.
+        dry: it would be so; nothing was done.
+        error: why it failed or was skipped.
+    """
+
+    host: str
+    path: str
+    action: Action
+    size: int = 0
+    seconds: float = 0.0
+    dry: bool = False
+    error: ErrorFacts | None = None
+
+
+class Progress(_Happening, frozen=True, tag="progress"):
+    """How far one host's files are: a few times a second while they move.
+
+    Args:
+        bytes: moved so far.
+        total: bytes to move; 0 while that is not known.
+    """
+
+    host: str
+    bytes: int
+    total: int
+    files: int
+    files_total: int
+
+
 class HostFinished(_Happening, frozen=True, tag="host_finished"):
     host: str
     outcome: Outcome
@@ -105,4 +162,4 @@ class RunFinished(_Happening, frozen=True, tag="run_finished"):
     cancelled: str = ""
 
 
-Event = RunStarted | HostStarted | Output | HostFinished | RunFinished
+Event = RunStarted | HostStarted | Output | Transferred | Progress | HostFinished | RunFinished

@@ -23,6 +23,7 @@ _STATUS: tuple[tuple[type[errors.FleetError], Status], ...] = (
     (errors.DeniedError, Status.DENIED),
     (errors.UntrustedError, Status.UNTRUSTED),
     (errors.TimedOut, Status.TIMEOUT),
+    (errors.TransferError, Status.FAILED),
     (errors.Cancelled, Status.CANCELLED),
 )
 _BACKOFF_SECONDS = 0.25

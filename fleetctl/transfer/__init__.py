@@ -1,0 +1,1 @@
+"""Files over one session: what is to be moved, how it is moved, and how it becomes visible whole or not at all."""

@@ -1,0 +1,47 @@
+"""What is to be moved, as records: entries of a tree, in an order in which parents come before children.
+
+Names are `str` with surrogate escapes (os.fsencode and os.fsdecode at the borders), so any bytes survive.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["file", "directory", "link", "other"]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One thing in a tree.
+
+    Args:
+        path: where it goes, relative to the destination: `conf/x.ini`, never absolute, no `.` or `..` in it.
+        size: bytes of a file.
+        mtime: whole seconds since the epoch, which is what SFTP version 3 carries.
+        mode: permission bits.
+        source: where its bytes are read: an absolute local path, or a remote one.
+        target: of a link, as it is stored.
+    """
+
+    path: str
+    kind: Kind
+    size: int = 0
+    mtime: int = 0
+    mode: int = 0o644
+    source: str = ""
+    target: str = ""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """Something met on the way that is not moved, and why."""
+
+    path: str
+    why: str
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """All that is to be moved, and what was met and is not."""
+
+    entries: tuple[Entry, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
