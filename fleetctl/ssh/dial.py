@@ -19,7 +19,7 @@ from fleetctl.ssh.login import log_in
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
-from fleetctl.ssh.transport import new_transport, shake_hands
+from fleetctl.ssh.transport import LeanTransport, new_transport, shake_hands
 from fleetctl.ssh.wire import Wire, connect
 
 _log = logging.getLogger("fleetctl.ssh")
@@ -80,7 +80,7 @@ class Dialer:
         return key
 
     @contextmanager
-    def _shaking_hands(self, host: Host, wire: Wire, notes: ServerNotes, cancel: Cancel) -> Iterator[Transport]:
+    def _shaking_hands(self, host: Host, wire: Wire, notes: ServerNotes, cancel: Cancel) -> Iterator[LeanTransport]:
         """A transport after its key exchange; closed again when anything inside fails or takes too long."""
         transport = new_transport(wire, notes, self.known_hosts.kinds(host))
         try:

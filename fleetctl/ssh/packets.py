@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -31,11 +32,46 @@ _MSG_IGNORE = 2
 _MSG_DEBUG = 4
 _MSG_KEXINIT = 20
 _FIRST_OF_CHANNELS = 80
+_MSG_CHANNEL_DATA = 94
 _MSG_CHANNEL_OPEN_CONFIRMATION = 91
 _MSG_CHANNEL_WINDOW_ADJUST = 93
 _MSG_CHANNEL_CLOSE = 97
+_MOST_AT_ONCE = 8
+_ROOM_PER_PACKET = 64
+"""At least what a packet takes besides its data: length, padding, head of the message, tag."""
 _length = struct.Struct(">I")
 _counter = struct.Struct(">Q")
+
+
+class ChannelData(Message):
+    """Bytes for a channel that go out as many packets at once.
+
+    Args:
+        channel: its number on the other side.
+        pieces: the bytes; no more than the window allows.
+        most: bytes in one packet.
+    """
+
+    def __init__(self, channel: int, pieces: Sequence[memoryview], most: int) -> None:
+        super().__init__(b"%c%b" % (_MSG_CHANNEL_DATA, _length.pack(channel)))
+        self._pieces = pieces
+        self.most = most
+
+    def parts(self) -> Iterator[tuple[int, list[memoryview]]]:
+        """Size and pieces of what goes into each packet."""
+        part: list[memoryview] = []
+        room = self.most
+        for piece in self._pieces:
+            rest = piece
+            while len(rest) >= room:
+                part.append(rest[:room])
+                yield self.most, part
+                rest, part, room = rest[room:], [], self.most
+            if rest:
+                part.append(rest)
+                room -= len(rest)
+        if part:
+            yield self.most - room, part
 
 
 class _Direction:
@@ -58,12 +94,12 @@ class _Direction:
 
     @property
     def worn(self) -> bool:
-        return self.bytes >= Packetizer.REKEY_BYTES or self.packets >= Packetizer.REKEY_PACKETS
+        return self.bytes >= PacketLayer.REKEY_BYTES or self.packets >= PacketLayer.REKEY_PACKETS
 
     @property
     def worn_out(self) -> bool:
         """Past all patience with a peer that does not answer a request for new keys."""
-        return self.bytes >= 2 * Packetizer.REKEY_BYTES or self.packets >= 2 * Packetizer.REKEY_PACKETS
+        return self.bytes >= 2 * PacketLayer.REKEY_BYTES or self.packets >= 2 * PacketLayer.REKEY_PACKETS
 
 
 class PacketLayer(Packetizer):
@@ -71,6 +107,11 @@ class PacketLayer(Packetizer):
 
     Both ends keep the order of ciphers they offered, so new keys never bring another cipher than GCM.
     """
+
+    # A quarter of what RFC 4344, 3.2, and OpenSSH allow a cipher with blocks of 16 bytes; paramiko's own limit,
+    # made for older ones, would stop the stream for a key exchange every 512 MiB.
+    REKEY_BYTES = 1 << 34
+    REKEY_PACKETS = 1 << 30
 
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)  # type: ignore[arg-type]  # a socket in all that Packetizer asks of it
@@ -83,6 +124,9 @@ class PacketLayer(Packetizer):
         self._held_bytes = 0
         self._sending_lock = threading.Lock()
         self._closed_channels: set[bytes] = set()
+        self._outbox = memoryview(b"")
+        self.sinks: dict[int, Callable[[memoryview], None]] = {}
+        """Who takes the data of a channel, by its number on our side, called by the thread that reads."""
 
     def start_handshake(self, timeout: float) -> None:
         """No timer: its thread can hold up the exit for 15 s, and our own deadline covers the handshake."""
@@ -130,13 +174,15 @@ class PacketLayer(Packetizer):
                 self._exchanging = True
             elif payload[0] >= _MSG_CHANNEL_WINDOW_ADJUST and not self._is_open(payload):
                 return
-            if self._outward is None:
+            if isinstance(data, ChannelData):
+                self._send_data(data)
+            elif self._outward is None:
                 super().send_message(data)
             else:
                 self._seal(payload, self._outward)
 
     def _next_message(self) -> tuple[int, Message]:
-        kind, message = super().read_message() if self._inward is None else self._open(self._inward)
+        kind, message = super().read_message() if self._inward is None else self._open_message(self._inward)
         self._received = (message.seqno + 1) & 0xFFFF_FFFF
         if kind == _MSG_DEBUG:
             # Servers explain a login in these, and paramiko formats them for a log that nobody keeps.
@@ -156,17 +202,52 @@ class PacketLayer(Packetizer):
             self._closed_channels.add(channel)
         return True
 
+    def _send_data(self, data: ChannelData) -> None:
+        if self._outward is None:
+            for size, part in data.parts():
+                super().send_message(Message(data.asbytes() + _length.pack(size) + b"".join(part)))
+            return
+        room = data.most + _ROOM_PER_PACKET
+        if len(self._outbox) < _MOST_AT_ONCE * room:
+            self._outbox = memoryview(bytearray(_MOST_AT_ONCE * room))
+        end = 0
+        for size, part in data.parts():
+            end += self._seal_into(self._outbox[end:], data.asbytes() + _length.pack(size), size, part, self._outward)
+            if len(self._outbox) - end < room:
+                self._wire.send_all(self._outbox[:end])
+                end = 0
+        self._wire.send_all(self._outbox[:end])
+
+    def _seal_into(self, out: memoryview, head: bytes, size: int, part: list[memoryview], outward: _Direction) -> int:
+        """Returns: how many bytes of `out` the packet takes."""
+        padding = _padding(len(head) + size)
+        plain = b"".join((b"%c" % padding, head, *part, bytes(padding)))
+        out[:4] = length = _length.pack(len(plain))
+        end = 4 + len(plain) + _TAG_SIZE
+        outward.cipher.encrypt_into(outward.next_nonce(len(plain)), plain, length, out[4:end])
+        return end
+
     def _seal(self, payload: bytes, outward: _Direction) -> None:
-        padding = _BLOCK_SIZE - (len(payload) + 1) % _BLOCK_SIZE
-        if padding < 4:
-            padding += _BLOCK_SIZE
+        padding = _padding(len(payload))
         head = _length.pack(len(payload) + 1 + padding)
         # Zeros will do: under an authenticated cipher random padding hides nothing more.
         plain = b"%c%b%b" % (padding, payload, bytes(padding))
         self.write_all(head + outward.cipher.encrypt(outward.next_nonce(len(plain)), plain, head))
 
-    def _open(self, inward: _Direction) -> tuple[int, Message]:
-        head = self._take(4, at_rest=True)
+    def _open_message(self, inward: _Direction) -> tuple[int, Message]:
+        """The next message that is not data for one of the sinks."""
+        plain, end = self._open(inward)
+        while self._delivered(plain, end):
+            if self.need_rekey():
+                raise NeedRekeyException
+            plain, end = self._open(inward)
+        message = Message(plain[2:end])
+        message.seqno = self._received
+        return plain[1], message
+
+    def _open(self, inward: _Direction) -> tuple[bytes, int]:
+        """One packet: its bytes, from the length of its padding on, and where that padding begins."""
+        head = bytes(self._take(4, at_rest=True))
         (size,) = _length.unpack(head)
         if not _BLOCK_SIZE <= size <= _MAX_PACKET_SIZE or size % _BLOCK_SIZE:
             raise SSHException("Invalid packet blocking")
@@ -180,24 +261,36 @@ class PacketLayer(Packetizer):
         end = size - plain[0]
         if end < 2:
             raise SSHException("Invalid packet padding")
-        message = Message(plain[2:end])
-        message.seqno = self._received
-        return plain[1], message
+        return plain, end
 
-    def _take(self, size: int, *, at_rest: bool = False) -> bytes:
+    def _delivered(self, plain: bytes, end: int) -> bool:
+        """Whether it was data for someone who takes it as it comes. While keys are exchanged it has to wait."""
+        if plain[1] != _MSG_CHANNEL_DATA or self._exchanging or self._held or not self.sinks:
+            return False
+        sink = self.sinks.get(_length.unpack_from(plain, 2)[0])
+        if sink is None:
+            return False
+        (size,) = _length.unpack_from(plain, 6)
+        if size > end - 10:
+            raise SSHException("Invalid packet: its data is longer than itself")
+        sink(memoryview(plain)[10 : 10 + size])
+        self._received = (self._received + 1) & 0xFFFF_FFFF
+        return True
+
+    def _take(self, size: int, *, at_rest: bool = False) -> memoryview:
         """Exactly `size` bytes. `at_rest`: between packets, where a wait may turn into a request for new keys."""
-        data = b""
-        while len(data) < size:
+        while True:
             try:
-                piece = self._wire.recv(size - len(data))
+                return self._wire.take(size)
             except TimeoutError:
-                if at_rest and not data and self.need_rekey():
+                if at_rest and not self._wire.pending and self.need_rekey():
                     raise NeedRekeyException from None
-                continue
-            if not piece:
-                raise EOFError
-            data = data + piece if data else piece
-        return data
+
+
+def _padding(size: int) -> int:
+    """For a payload of that size (RFC 4253, 6): at least four bytes, to a whole number of blocks."""
+    padding = _BLOCK_SIZE - (size + 1) % _BLOCK_SIZE
+    return padding if padding >= 4 else padding + _BLOCK_SIZE
 
 
 def _direction(settings: dict[str, Any], nonce: str) -> _Direction | None:

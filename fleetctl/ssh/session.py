@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from paramiko import Channel, SSHException, Transport
+from paramiko import Channel, SSHException
 from paramiko.buffered_pipe import BufferedPipe
 
 from fleetctl.cancel import Cancel, Guard
-from fleetctl.errors import ConnectionLost, FleetError, NotConnected, RequestRefused, TimedOut
+from fleetctl.errors import (
+    ConnectionLost,
+    FleetError,
+    NoSftp,
+    NotConnected,
+    RequestRefused,
+    ServerFailure,
+    TimedOut,
+)
 from fleetctl.events import Stream
+from fleetctl.ssh import bulk
+from fleetctl.ssh.bulk import BulkPipe
 from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.sftp import Sftp
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
-from fleetctl.ssh.transport import lives
+from fleetctl.ssh.transport import LeanTransport, lives
 from fleetctl.ssh.wire import Wire
 
 _READ_SIZE = 256 * 1024
@@ -24,6 +37,7 @@ _REPLY_SECONDS = 30.0
 _IDLE_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
 _VEOF = b"\x04"
+_NO_SFTP_HINT = "`Subsystem sftp internal-sftp` in its sshd_config gives it; --via tar works without"
 
 Receive = Callable[[Stream, bytes], None]
 """Takes output as it comes; may block, which in the end holds the remote command back."""
@@ -56,7 +70,7 @@ class Session:
         timings: seconds that connecting took, by part.
     """
 
-    def __init__(self, transport: Transport, wire: Wire, notes: ServerNotes, timings: dict[str, float]) -> None:
+    def __init__(self, transport: LeanTransport, wire: Wire, notes: ServerNotes, timings: dict[str, float]) -> None:
         self._transport = transport
         self._wire = wire
         self._notes = notes
@@ -91,20 +105,47 @@ class Session:
             TimedOut, Cancelled: the connection is given up; the command may still run on the host.
             ConnectionLost: likewise, but not by us.
         """
-        with cancel.guard(timeout, self.abort) as guard:
+
+        def ask(channel: Channel) -> None:
+            if pty:
+                channel.get_pty()
+            channel.exec_command(command)
+
+        with self._within(timeout, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
+            self._request(channel, ask, cancel)
+            with _Feeder(channel, stdin, pty=pty):
+                self._pump(channel, receive)
+                return self._ended(channel, cancel)
+
+    @contextmanager
+    def sftp(self, cancel: Cancel) -> Iterator[Sftp]:
+        """An SFTP conversation, for the thread that asks, until the block is left.
+
+        Raises:
+            NoSftp: the server has no SFTP, or does not begin with it.
+            ChannelRefused: it opens no further channel.
+            ServerFailure: what it says is no SFTP; also from within the block.
+            TimedOut, Cancelled, ConnectionLost: likewise.
+        """
+        with self._within(None, cancel), self._channel(cancel, bulk.WINDOW_SIZE) as channel:
             try:
-                channel = self._open(cancel)
-                try:
-                    self._request(channel, command, cancel, pty=pty)
-                    with _Feeder(channel, stdin, pty=pty):
-                        self._pump(channel, receive)
-                        return self._ended(channel, cancel)
-                finally:
-                    _close(channel)
-            except (ConnectionLost, TimedOut):
-                cancel.check()
-                _check_deadline(guard, timeout)
-                raise
+                self._request(channel, lambda channel: channel.invoke_subsystem("sftp"), cancel)
+            except RequestRefused as error:
+                raise NoSftp("the server has no SFTP", hint=_NO_SFTP_HINT) from error
+            pipe = BulkPipe(self._transport, channel, self._notes)
+            sftp: Sftp | None = None
+            try:
+                sftp = Sftp(pipe)
+                yield sftp
+            except (EOFError, ConnectionLost) as error:
+                self.round_trip(cancel)  # a connection that dies ends its channels first
+                if sftp is None:
+                    raise NoSftp("the server's SFTP does not start", hint=_NO_SFTP_HINT) from error
+                raise ServerFailure("the server ended the SFTP session", hint="see its log") from error
+            except struct.error as error:
+                raise ServerFailure("the SFTP server sent a broken answer") from error
+            finally:
+                pipe.close()
 
     def round_trip(self, cancel: Cancel, seconds: float = _REPLY_SECONDS) -> None:
         """Ask the server for a sign of life and wait for it (OpenSSH answers with a refusal; any answer will do).
@@ -131,21 +172,34 @@ class Session:
         self._transport.close()
         self._transport.join(_JOIN_SECONDS)
 
-    def _open(self, cancel: Cancel) -> Channel:
+    @contextmanager
+    def _within(self, seconds: float | None, cancel: Cancel) -> Iterator[None]:
+        """Cut the connection when the time is over or the run is called off, and tell it as what it is."""
+        with cancel.guard(seconds, self.abort) as guard:
+            try:
+                yield
+            except (ConnectionLost, TimedOut):
+                cancel.check()
+                _check_deadline(guard, seconds)
+                raise
+
+    @contextmanager
+    def _channel(self, cancel: Cancel, window_size: int) -> Iterator[Channel]:
         with self._asking_lock, translated(Stage.CHANNEL, self._notes):
             cancel.check()
-            channel = self._transport.open_session(window_size=_WINDOW_SIZE, timeout=_REPLY_SECONDS)
-        # Before a command is asked for nothing may come, so nothing is lost.
-        channel.in_buffer, channel.in_stderr_buffer = _Buffer(), _Buffer()
-        return channel
+            channel = self._transport.open_session(window_size=window_size, timeout=_REPLY_SECONDS)
+        # Before anything is asked for nothing may come, so nothing is lost.
+        channel.in_buffer, channel.in_stderr_buffer = _Buffer(window_size), _Buffer(window_size)
+        try:
+            yield channel
+        finally:
+            _close(channel)
 
-    def _request(self, channel: Channel, command: str, cancel: Cancel, *, pty: bool) -> None:
+    def _request(self, channel: Channel, ask: Callable[[Channel], None], cancel: Cancel) -> None:
         # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).
         with cancel.guard(_REPLY_SECONDS, self.abort) as guard:
             try:
-                if pty:
-                    channel.get_pty()
-                channel.exec_command(command)
+                ask(channel)
             except FOREIGN as error:
                 _check_deadline(guard, _REPLY_SECONDS)
                 failure = translate(error, Stage.REQUEST, self._notes)
@@ -193,9 +247,13 @@ class Session:
 class _Buffer(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only
     """Output that is not read yet. paramiko grants a window and never looks whether the server keeps to it."""
 
+    def __init__(self, window_size: int) -> None:
+        super().__init__()
+        self._most = 2 * window_size
+
     def feed(self, data: bytes | str) -> None:
         # Called by the thread that reads, so raising ends the connection.
-        if len(self) + len(data) > 2 * _WINDOW_SIZE:
+        if len(self) + len(data) > self._most:
             raise SSHException("the server sends more than its window allows")
         super().feed(data)
 

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from typing import cast
 
 import paramiko
-from paramiko import Message, SSHException, Transport
+from paramiko import Channel, Message, SSHException, Transport
 from paramiko.auth_handler import AuthHandler
 
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.packets import PacketLayer
+from fleetctl.ssh.packets import ChannelData, PacketLayer
 from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.wire import Wire
 
 _LOOK_SECONDS = 2.0
+_CHANNEL_OVERHEAD = 64
+"""What paramiko keeps free in a packet besides its data (channel.py: `_wait_for_send_window`)."""
+_WINDOW_ADJUST = bytes([93])
 _UNBOUNDED_SECONDS = 86_400.0
 
 _KEX = (
@@ -50,9 +53,9 @@ _KEY_TYPES = (
 _SIGNED_BY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
-def new_transport(wire: Wire, notes: ServerNotes, known_kinds: list[str]) -> Transport:
+def new_transport(wire: Wire, notes: ServerNotes, known_kinds: list[str]) -> LeanTransport:
     """A transport that has not begun. `known_kinds` are the host key types to ask for first."""
-    transport = _Transport(cast("socket.socket", wire), packetizer_class=PacketLayer)
+    transport = LeanTransport(cast("socket.socket", wire), packetizer_class=PacketLayer)
     transport.logger = cast("logging.Logger", notes)
     transport.banner_timeout = _UNBOUNDED_SECONDS
     transport.auth_timeout = _UNBOUNDED_SECONDS
@@ -109,13 +112,36 @@ def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Even
     raise error or paramiko.AuthenticationException("Authentication failed.")
 
 
-class _Transport(Transport):
-    """Hands over what its thread met as one of the kinds that we translate, whatever a server made of it.
+class LeanTransport(Transport):
+    """With a short way for much data, and exceptions of known kinds."""
 
-    A key exchange with a point that is none, for one, ends in a ValueError of the cipher library.
-    """
+    packetizer: PacketLayer
+
+    def send_data(self, channel: Channel, data: memoryview) -> None:
+        """Send to a channel, no more than its window allows. Waits while keys are exchanged."""
+        most = max(1, channel.out_max_packet_size - _CHANNEL_OVERHEAD)
+        self._send_user_message(ChannelData(channel.remote_chanid, [data], most))  # type: ignore[attr-defined]
+
+    def grant(self, channel: Channel, size: int) -> None:
+        """Let the server send so much more (RFC 4254, 5.2)."""
+        message = Message()
+        message.add_byte(_WINDOW_ADJUST)
+        message.add_int(channel.remote_chanid)
+        message.add_int(size)
+        self._send_user_message(message)  # type: ignore[attr-defined]  # missing in types-paramiko
+
+    def deliver(self, channel: Channel, sink: Callable[[memoryview], None] | None) -> None:
+        """Give what arrives for a channel to `sink`, in the thread that reads; None leaves it to the channel again."""
+        if sink is None:
+            self.packetizer.sinks.pop(channel.get_id(), None)
+        else:
+            self.packetizer.sinks[channel.get_id()] = sink
 
     def get_exception(self) -> Exception | None:
+        """What its thread met, as one of the kinds that we translate, whatever a server made of it.
+
+        A key exchange with a point that is none, for one, ends in a ValueError of the cipher library.
+        """
         error = super().get_exception()
         if error is None or isinstance(error, FOREIGN):
             return error

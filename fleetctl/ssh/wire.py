@@ -21,6 +21,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import ConnectionRefused, ConnectTimeout, NameUnknown, NotConnected, TurnedAway, UnreachableError
 
 _READ_SIZE = 32 * 1024
+_LARGEST_READ = 512 * 1024
 _SMALL_READ = 4 * 1024
 _WAKE_SECONDS = 10
 _NEXT_ADDRESS_SECONDS = 0.25
@@ -44,7 +45,10 @@ class Wire:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._ahead = b""
+        # What was read ahead is at [_start:_end].
+        self._buffer = memoryview(bytearray(_READ_SIZE))
+        self._start = 0
+        self._end = 0
         # paramiko asks for a time-out of 0.1 s to look at its flags: 6 % of a core for 200 idle
         # connections. A receive time-out in the kernel wakes it rarely, and without a poll per read.
         sock.settimeout(None)
@@ -64,22 +68,27 @@ class Wire:
 
     def recv(self, size: int) -> bytes:
         """At most `size` bytes; b"" at the end. Raises: TimeoutError when woken without data."""
-        ahead = self._ahead
-        if not ahead:
-            try:
-                ahead = self._sock.recv(max(size, _READ_SIZE))
-            except BlockingIOError as error:
-                raise TimeoutError from error
-            if self._quickack is not None and len(ahead) < _SMALL_READ:
-                self._rearm(self._quickack)
-        if len(ahead) <= size:
-            self._ahead = b""
-            return ahead
-        self._ahead = ahead[size:]
-        return ahead[:size]
+        if not self.pending and not self._read_ahead(size):
+            return b""
+        return bytes(self._taken(min(size, self.pending)))
+
+    def take(self, size: int) -> memoryview:
+        """Exactly `size` bytes, good until the next call. Raises: TimeoutError as `recv`, EOFError at the end."""
+        while self.pending < size:
+            if not self._read_ahead(size):
+                raise EOFError
+        return self._taken(size)
+
+    @property
+    def pending(self) -> int:
+        """How many bytes were read and not yet taken."""
+        return self._end - self._start
 
     def send(self, data: bytes) -> int:
         return self._sock.send(data)
+
+    def send_all(self, data: memoryview) -> None:
+        self._sock.sendall(data)
 
     def settimeout(self, seconds: float | None) -> None:
         """Ignored: see `__init__`. Deadlines are kept by `Cancel.guard`, which calls `abort`."""
@@ -96,6 +105,33 @@ class Wire:
         """Shut down first: closing alone does not wake a thread that is in recv."""
         self.abort()
         self._sock.close()
+
+    def _taken(self, size: int) -> memoryview:
+        self._start += size
+        return self._buffer[self._start - size : self._start]
+
+    def _read_ahead(self, wanted: int) -> int:
+        """Read what is there, with room for `wanted` bytes in a row. Returns: how many, 0 at the end."""
+        if self._start:
+            self._buffer[: self.pending] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, self.pending
+        if self._end == len(self._buffer) or wanted > len(self._buffer):
+            self._grow(max(2 * len(self._buffer), wanted))
+        try:
+            count = self._sock.recv_into(self._buffer[self._end :])
+        except BlockingIOError as error:
+            raise TimeoutError from error
+        self._end += count
+        if self._quickack is not None and count < _SMALL_READ:
+            self._rearm(self._quickack)
+        elif self._end == len(self._buffer) < _LARGEST_READ:
+            self._grow(2 * len(self._buffer))  # bulk data: fewer and larger reads
+        return count
+
+    def _grow(self, size: int) -> None:
+        larger = memoryview(bytearray(size))
+        larger[: self._end] = self._buffer[: self._end]
+        self._buffer = larger
 
     def _rearm(self, quickack: int) -> None:
         try:

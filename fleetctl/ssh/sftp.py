@@ -1,0 +1,504 @@
+"""SFTP version 3 over one channel, with many requests under way at once (draft-ietf-secsh-filexfer-02).
+
+paramiko's SFTPClient waits for each answer, loses errors of pipelined writes, and decodes file names; here a
+request is posted, answered in any order, and names are bytes. What OpenSSH adds is in its PROTOCOL file.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from fleetctl.errors import AccessDenied, NoSpace, NoSuchFile, ServerFailure, TransferError
+
+_VERSION = 3
+_INIT, _VERSION_REPLY = 1, 2
+_OPEN, _CLOSE, _READ, _WRITE, _LSTAT, _FSTAT, _SETSTAT, _FSETSTAT, _OPENDIR, _READDIR = range(3, 13)
+_REMOVE, _MKDIR, _RMDIR, _REALPATH, _STAT, _RENAME, _READLINK, _SYMLINK = range(13, 21)
+_EXTENDED = 200
+_STATUS, _HANDLE, _DATA, _NAME, _ATTRS = range(101, 106)
+_EXTENDED_REPLY = 201
+
+_OK, _EOF, _NO_SUCH_FILE, _PERMISSION_DENIED = range(4)
+_UNSUPPORTED = 8
+
+_HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 1, 2, 4, 8, 0x80000000
+
+READ, WRITE, CREATE, EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
+"""Flags of `open`."""
+
+_POSIX_RENAME = b"posix-rename@openssh.com"
+_HARD_LINK = b"hardlink@openssh.com"
+_LIMITS = b"limits@openssh.com"
+_COMMON_REQUEST = 32 * 1024
+"""What every server takes (section 3 of the draft)."""
+_LARGEST_REQUEST = 255 * 1024
+_LARGEST_REPLY = 1024 * 1024
+_FLUSH_SIZE = 32 * 1024
+_JUNK_SHOWN = 60
+
+_u32 = struct.Struct(">I")
+_u64 = struct.Struct(">Q")
+_head = struct.Struct(">IBI")
+_read_request = struct.Struct(">QI")
+
+T = TypeVar("T")
+
+
+class Pipe(Protocol):
+    """What SFTP runs over: bytes in order, both ways.
+
+    Raises: EOFError at its end, ours when the connection ended or is silent.
+    """
+
+    def send(self, data: bytes) -> None: ...
+
+    def receive(self, wanted: int) -> list[memoryview]:
+        """All bytes that are there, when they are `wanted` or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a server tells of a file; None where it does not."""
+
+    size: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    mode: int | None = None
+    atime: int | None = None
+    mtime: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """`file`, `directory`, `link` or `other` (stat(2): S_IFMT)."""
+        return _KINDS.get((self.mode or 0) & 0o170000, "other")
+
+    @property
+    def permissions(self) -> int:
+        return (self.mode or 0) & 0o7777
+
+
+_KINDS = {0o100000: "file", 0o040000: "directory", 0o120000: "link"}
+
+
+class Ticket:
+    """A request under way, and in the end its answer."""
+
+    __slots__ = ("answer", "kind", "waiter", "what")
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.kind = 0
+        self.answer: memoryview | None = None
+        self.waiter: _Task | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.answer is not None
+
+
+Steps = Generator[Ticket, None, T]
+"""A piece of work that posts requests and yields each ticket whose answer it needs before it goes on."""
+
+
+class _Task:
+    """Steps that are being driven."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self, steps: Steps[Any]) -> None:
+        self.steps = steps
+
+
+class Sftp:
+    """One SFTP conversation. For one thread.
+
+    `post_…` sends a request and returns its Ticket; `result` waits for one; `drive` works on many pieces of work at
+    once, so that their round trips overlap. After an exception that is not a TransferError it cannot be used
+    further. Besides those documented, each method raises what the pipe does, ServerFailure when the server talks
+    nonsense, and struct.error when it cuts it short.
+    """
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._in: list[memoryview] = []
+        self._in_size = 0
+        self._needed = 4
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._next_id = 0
+        self._open: dict[int, Ticket] = {}
+        self._answered: deque[Ticket] = deque()
+        self.extensions = self._greet()
+        self.largest_read, self.largest_write = self._limits()
+
+    # What can be asked for
+
+    def open(self, path: str, flags: int, mode: int | None = None) -> Ticket:
+        what = "write" if flags & WRITE else "read"
+        return self._post(_OPEN, _string(path) + _u32.pack(flags) + _attributes(mode=mode), f"{what} {path}")
+
+    def close(self, handle: bytes, path: str) -> Ticket:
+        return self._post(_CLOSE, _packed(handle), f"finish {path}")
+
+    def read(self, handle: bytes, offset: int, size: int, path: str) -> Ticket:
+        return self._post(_READ, _packed(handle) + _read_request.pack(offset, size), f"read {path}")
+
+    def write(self, handle: bytes, offset: int, data: bytes, path: str) -> Ticket:
+        head = b"%b%b%b" % (_packed(handle), _u64.pack(offset), _u32.pack(len(data)))
+        return self._post(_WRITE, head, f"write {path}", data)
+
+    def stat(self, path: str) -> Ticket:
+        return self._post(_STAT, _string(path), f"look at {path}")
+
+    def lstat(self, path: str) -> Ticket:
+        return self._post(_LSTAT, _string(path), f"look at {path}")
+
+    def fstat(self, handle: bytes, path: str) -> Ticket:
+        return self._post(_FSTAT, _packed(handle), f"look at {path}")
+
+    def setstat(self, path: str, **attributes: Any) -> Ticket:
+        return self._post(_SETSTAT, _string(path) + _attributes(**attributes), f"set the attributes of {path}")
+
+    def fsetstat(self, handle: bytes, path: str, **attributes: Any) -> Ticket:
+        return self._post(_FSETSTAT, _packed(handle) + _attributes(**attributes), f"set the attributes of {path}")
+
+    def opendir(self, path: str) -> Ticket:
+        return self._post(_OPENDIR, _string(path), f"read the directory {path}")
+
+    def readdir(self, handle: bytes, path: str) -> Ticket:
+        return self._post(_READDIR, _packed(handle), f"read the directory {path}")
+
+    def mkdir(self, path: str, mode: int | None = None) -> Ticket:
+        return self._post(_MKDIR, _string(path) + _attributes(mode=mode), f"make the directory {path}")
+
+    def remove(self, path: str) -> Ticket:
+        return self._post(_REMOVE, _string(path), f"remove {path}")
+
+    def rmdir(self, path: str) -> Ticket:
+        return self._post(_RMDIR, _string(path), f"remove the directory {path}")
+
+    def realpath(self, path: str) -> Ticket:
+        return self._post(_REALPATH, _string(path), f"resolve {path}")
+
+    def readlink(self, path: str) -> Ticket:
+        return self._post(_READLINK, _string(path), f"read the link {path}")
+
+    def symlink(self, target: str, path: str) -> Ticket:
+        """OpenSSH takes the two in this order, and the draft in the other; everyone follows OpenSSH."""
+        return self._post(_SYMLINK, _string(target) + _string(path), f"make the link {path}")
+
+    def rename(self, old: str, new: str) -> Ticket:
+        """Fails where `new` exists."""
+        return self._post(_RENAME, _string(old) + _string(new), f"rename {old} to {new}")
+
+    def posix_rename(self, old: str, new: str) -> Ticket:
+        """Takes the place of `new` in one step. Only where `replaces`."""
+        return self._extended(_POSIX_RENAME, _string(old) + _string(new), f"put {new} in place")
+
+    def hard_link(self, old: str, new: str) -> Ticket:
+        """Only where `links`."""
+        return self._extended(_HARD_LINK, _string(old) + _string(new), f"link {old} as {new}")
+
+    @property
+    def replaces(self) -> bool:
+        return _POSIX_RENAME in self.extensions
+
+    @property
+    def links(self) -> bool:
+        return _HARD_LINK in self.extensions
+
+    # What is answered
+
+    def expect_ok(self, ticket: Ticket) -> None:
+        """Raises: TransferError when the request failed."""
+        kind, answer = _answer_of(ticket)
+        if kind != _STATUS:
+            raise _unexpected(kind, ticket)
+        failure = _failure(answer, ticket.what)
+        if failure is not None:
+            raise failure
+
+    def handle(self, ticket: Ticket) -> bytes:
+        """The handle that `open` or `opendir` gave. Raises: TransferError."""
+        return bytes(_take_string(self._expected(ticket, _HANDLE), 0)[0])
+
+    def data(self, ticket: Ticket) -> memoryview:
+        """What a `read` gave; nothing at the end of the file. Raises: TransferError."""
+        if ticket.kind == _STATUS and _code(_answer_of(ticket)[1]) == _EOF:
+            return memoryview(b"")
+        return _take_string(self._expected(ticket, _DATA), 0)[0]
+
+    def attributes(self, ticket: Ticket) -> Attributes:
+        """Raises: TransferError."""
+        return _take_attributes(self._expected(ticket, _ATTRS), 0)[0]
+
+    def names(self, ticket: Ticket) -> list[tuple[str, Attributes]] | None:
+        """What a `readdir`, `realpath` or `readlink` gave; None at the end of a directory. Raises: TransferError."""
+        if ticket.kind == _STATUS and _code(_answer_of(ticket)[1]) == _EOF:
+            return None
+        answer = self._expected(ticket, _NAME)
+        (count,) = _u32.unpack_from(answer, 0)
+        place = 4
+        found = []
+        for _ in range(count):
+            name, place = _take_string(answer, place)
+            _, place = _take_string(answer, place)
+            attributes, place = _take_attributes(answer, place)
+            found.append((os.fsdecode(bytes(name)), attributes))
+        return found
+
+    def name(self, ticket: Ticket) -> str:
+        """The one name of a `realpath` or `readlink`. Raises: TransferError."""
+        found = self.names(ticket)
+        if not found:
+            raise ServerFailure(f"cannot {ticket.what}: the server gave no name")
+        return found[0][0]
+
+    # Waiting
+
+    def result(self, ticket: Ticket) -> Ticket:
+        """The ticket, when it is answered."""
+        while not ticket.done:
+            self._take_in()
+        self._answered.clear()
+        return ticket
+
+    def run(self, steps: Steps[T]) -> T:
+        """Do one piece of work to its end."""
+        try:
+            while True:
+                self.result(next(steps))
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    def drive(self, works: Iterable[Steps[T]], width: int) -> Iterator[T]:
+        """Do many pieces of work, up to `width` at once, and hand over what each returns as it ends."""
+        waiting = iter(works)
+        busy = 0
+        exhausted = False
+        while True:
+            while busy < width and not exhausted:
+                work = next(waiting, None)
+                if work is None:
+                    exhausted = True
+                    break
+                busy += 1
+                for value in self._advance(_Task(work)):
+                    busy -= 1
+                    yield value
+            if not busy:
+                return
+            while not self._answered:
+                self._take_in()
+            ticket = self._answered.popleft()
+            task, ticket.waiter = ticket.waiter, None
+            if task is not None:
+                for value in self._advance(task):
+                    busy -= 1
+                    yield value
+
+    def _advance(self, task: _Task) -> Iterator[Any]:
+        """Let a piece of work go on until it waits; yields what it returns, if it ends."""
+        try:
+            while (ticket := next(task.steps)).done:
+                pass
+            ticket.waiter = task
+        except StopIteration as end:
+            yield end.value
+
+    # The wire
+
+    def _post(self, kind: int, payload: bytes, what: str, data: bytes = b"") -> Ticket:
+        number = self._next_id
+        self._next_id = (number + 1) & 0xFFFF_FFFF
+        ticket = self._open[number] = Ticket(what)
+        self._out.append(_head.pack(5 + len(payload) + len(data), kind, number) + payload)
+        if data:
+            self._out.append(data)
+        self._out_size += 9 + len(payload) + len(data)
+        if self._out_size >= _FLUSH_SIZE:
+            self._flush()
+        return ticket
+
+    def _extended(self, name: bytes, payload: bytes, what: str) -> Ticket:
+        return self._post(_EXTENDED, _packed(name) + payload, what)
+
+    def _flush(self) -> None:
+        if self._out:
+            data = b"".join(self._out)
+            self._out.clear()
+            self._out_size = 0
+            self._pipe.send(data)
+
+    def _take_in(self) -> None:
+        """Wait until something is answered, or a packet's length is known; note all answers that are there."""
+        for packet in self._packets():
+            self._note(packet)
+
+    def _packets(self) -> Iterator[memoryview]:
+        self._flush()
+        while self._in_size < self._needed:
+            pieces = self._pipe.receive(self._needed - self._in_size)
+            self._in += pieces
+            self._in_size += sum(map(len, pieces))
+        view = self._in[0] if len(self._in) == 1 else memoryview(b"".join(self._in))
+        place = 0
+        self._needed = 4
+        while len(view) - place >= 4:
+            (size,) = _u32.unpack_from(view, place)
+            if not 5 <= size <= _LARGEST_REPLY:
+                raise _junk(view[place:])
+            if len(view) - place - 4 < size:
+                self._needed = 4 + size
+                break
+            yield view[place + 4 : place + 4 + size]
+            place += 4 + size
+        self._in = [view[place:]]
+        self._in_size = len(view) - place
+
+    def _note(self, packet: memoryview) -> None:
+        kind = packet[0]
+        (number,) = _u32.unpack_from(packet, 1)
+        ticket = self._open.pop(number, None)
+        if ticket is None:
+            raise ServerFailure("the server answered what was not asked", hint="is its SFTP server a sound one?")
+        ticket.kind = kind
+        ticket.answer = packet[5:]
+        self._answered.append(ticket)
+
+    def _greet(self) -> dict[bytes, bytes]:
+        self._pipe.send(struct.pack(">IBI", 5, _INIT, _VERSION))
+        replies: list[memoryview] = []
+        while not replies:
+            replies += self._packets()
+        (reply,) = replies
+        if reply[0] != _VERSION_REPLY:
+            raise _junk(reply)
+        extensions: dict[bytes, bytes] = {}
+        place = 5
+        while place < len(reply):
+            name, place = _take_string(reply, place)
+            value, place = _take_string(reply, place)
+            extensions[bytes(name)] = bytes(value)
+        return extensions
+
+    def _limits(self) -> tuple[int, int]:
+        """The largest read and write that the server takes (OpenSSH's PROTOCOL, 4.8)."""
+        if _LIMITS not in self.extensions:
+            return _COMMON_REQUEST, _COMMON_REQUEST
+        ticket = self.result(self._extended(_LIMITS, b"", "learn the limits of the server"))
+        if ticket.kind != _EXTENDED_REPLY or ticket.answer is None or len(ticket.answer) < 32:
+            return _COMMON_REQUEST, _COMMON_REQUEST
+        _, read, write, _ = struct.unpack_from(">QQQQ", ticket.answer)
+        return min(read or _COMMON_REQUEST, _LARGEST_REQUEST), min(write or _COMMON_REQUEST, _LARGEST_REQUEST)
+
+    def _expected(self, ticket: Ticket, kind: int) -> memoryview:
+        given, answer = _answer_of(ticket)
+        if given == kind:
+            return answer
+        failure = _failure(answer, ticket.what) if given == _STATUS else None
+        raise failure or _unexpected(given, ticket)
+
+
+def _junk(data: memoryview) -> TransferError:
+    said = bytes(data[:_JUNK_SHOWN]).decode(errors="replace").strip()
+    return ServerFailure(
+        f"the server does not speak SFTP; it said: {said}",
+        hint="does a start-up file of the shell there print something? it must not when nobody sees it",
+    )
+
+
+def _answer_of(ticket: Ticket) -> tuple[int, memoryview]:
+    if ticket.answer is None:
+        raise ServerFailure(f"cannot {ticket.what}: there is no answer yet")
+    return ticket.kind, ticket.answer
+
+
+def _failure(answer: memoryview, what: str) -> TransferError | None:
+    code = _code(answer)
+    if code == _OK:
+        return None
+    if code == _NO_SUCH_FILE:
+        return NoSuchFile(f"cannot {what}: no such file or directory")
+    if code == _PERMISSION_DENIED:
+        return AccessDenied(f"cannot {what}: permission denied")
+    text = bytes(_take_string(answer, 4)[0]).decode(errors="replace") if len(answer) >= 8 else ""
+    if "no space" in text.lower() or "quota" in text.lower():
+        return NoSpace(f"cannot {what}: {text.lower()}")
+    if code == _UNSUPPORTED:
+        return ServerFailure(f"cannot {what}: the server cannot do that", status=code)
+    return ServerFailure(f"cannot {what}: the server says {text or code!r}", status=code)
+
+
+def _unexpected(kind: int, ticket: Ticket) -> TransferError:
+    return ServerFailure(f"cannot {ticket.what}: the server answered with a message of type {kind}")
+
+
+def _code(answer: memoryview) -> int:
+    return int(_u32.unpack_from(answer, 0)[0])
+
+
+def _string(text: str) -> bytes:
+    return _packed(os.fsencode(text))
+
+
+def _packed(data: bytes) -> bytes:
+    return _u32.pack(len(data)) + data
+
+
+def _take_string(data: memoryview, place: int) -> tuple[memoryview, int]:
+    (size,) = _u32.unpack_from(data, place)
+    end = place + 4 + size
+    if end > len(data):
+        raise ServerFailure("the SFTP server sent a broken answer")
+    return data[place + 4 : end], end
+
+
+def _attributes(
+    *,
+    mode: int | None = None,
+    owner: tuple[int, int] | None = None,
+    mtime: int | None = None,
+) -> bytes:
+    """Section 5 of the draft; the two times go together, and so do user and group."""
+    flags = (_HAS_OWNER if owner else 0) | (_HAS_MODE if mode is not None else 0)
+    flags |= _HAS_TIMES if mtime is not None else 0
+    packed = _u32.pack(flags)
+    if owner:
+        packed += struct.pack(">II", *owner)
+    if mode is not None:
+        packed += _u32.pack(mode)
+    if mtime is not None:
+        seconds = min(max(mtime, 0), 0xFFFF_FFFF)
+        packed += struct.pack(">II", seconds, seconds)
+    return packed
+
+
+def _take_attributes(data: memoryview, place: int) -> tuple[Attributes, int]:
+    (flags,) = _u32.unpack_from(data, place)
+    place += 4
+    size = uid = gid = mode = atime = mtime = None
+    if flags & _HAS_SIZE:
+        (size,) = _u64.unpack_from(data, place)
+        place += 8
+    if flags & _HAS_OWNER:
+        uid, gid = struct.unpack_from(">II", data, place)
+        place += 8
+    if flags & _HAS_MODE:
+        (mode,) = _u32.unpack_from(data, place)
+        place += 4
+    if flags & _HAS_TIMES:
+        atime, mtime = struct.unpack_from(">II", data, place)
+        place += 8
+    if flags & _HAS_MORE:
+        (count,) = _u32.unpack_from(data, place)
+        place += 4
+        for _ in range(2 * count):
+            _, place = _take_string(data, place)
+    return Attributes(size, uid, gid, mode, atime, mtime), place
