@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _JOIN_SECONDS = 10.0
+_NEVER = 1 << 62
 _BANNER = b"SSH-2.0-OpenSSH_9.9\r\n"
 
 Behave = Callable[[socket.socket], None]
@@ -119,19 +120,36 @@ def black_hole() -> Iterator[int]:
 
 
 @contextmanager
-def cutting_relay(target: tuple[str, int], after: int) -> Iterator[int]:
-    """Passes everything to `target`, and ends the connection once `after` bytes came back. Yields: the port."""
+def cutting_relay(target: tuple[str, int], after: int = _NEVER, *, sent: int = _NEVER) -> Iterator[int]:
+    """Passes everything to `target`, and ends a connection once `after` bytes came back, or `sent` bytes went there.
+
+    Yields: the port.
+    """
+    fars: list[socket.socket] = []
+    over = threading.Event()
 
     def relay(connection: socket.socket) -> None:
+        def go_up() -> None:
+            ended = _pass(connection, far, sent)
+            _shut(far, socket.SHUT_WR if ended else socket.SHUT_RDWR)
+
         with socket.create_connection(target) as far:
-            up = threading.Thread(target=_pass, args=(connection, far, 1 << 62), daemon=True)
+            fars.append(far)
+            up = threading.Thread(target=go_up, daemon=True)
             up.start()
+            if over.is_set():
+                _shut(far)
             _pass(far, connection, after)
             _end(connection)
-        up.join(_JOIN_SECONDS)
+            up.join(_JOIN_SECONDS)
 
     with server(relay) as port:
-        yield port
+        try:
+            yield port
+        finally:
+            over.set()
+            for far in fars:
+                _shut(far)
 
 
 def free_port() -> int:
@@ -140,13 +158,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _pass(source: socket.socket, target: socket.socket, left: int) -> None:
+def _pass(source: socket.socket, target: socket.socket, left: int) -> bool:
+    """Returns: whether the source ended before so many bytes had passed."""
     try:
-        while left > 0 and (data := source.recv(min(left, 65536))):
+        while left > 0:
+            data = source.recv(min(left, 65536))
+            if not data:
+                return True
             target.sendall(data)
             left -= len(data)
     except OSError:
-        return  # one end is gone, and so is the test's interest in it
+        pass  # one end is gone, and so is the test's interest in it
+    return False
 
 
 def _serve(behave: Behave, connection: socket.socket) -> None:
@@ -162,6 +185,10 @@ def _listen(connection: socket.socket) -> None:
 
 
 def _end(connection: socket.socket) -> None:
-    with suppress(OSError):  # closed already
-        connection.shutdown(socket.SHUT_RDWR)
+    _shut(connection)
     connection.close()
+
+
+def _shut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
+    with suppress(OSError):  # closed already
+        connection.shutdown(how)
