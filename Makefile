@@ -24,12 +24,14 @@ lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds
 format: .venv/dev ## let ruff put the code in order
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
-bench: .venv/dev ## measure start-up, large inventories, CPU per host against asyncssh and xargs ssh, and memory
+bench: .venv/dev ## measure start-up, large inventories, commands against asyncssh and xargs ssh, files against scp and rsync, memory
 	@sh .ci/need sshd
+	@sh .ci/need rsync
 	@.venv/bin/python -m tests.benchmarks.startup
 	@.venv/bin/python -m tests.benchmarks.inventory
 	@.venv/bin/python -m tests.benchmarks.run_df
 	@.venv/bin/python -m tests.benchmarks.memory
+	@.venv/bin/python -m tests.benchmarks.files
 
 pins: .venv/dev ## write the versions that are installed now to constraints.txt
 	@.venv/bin/python -m pip freeze --exclude fleetctl | grep '^[A-Za-z0-9_.-]*==' > constraints.txt

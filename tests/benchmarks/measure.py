@@ -18,7 +18,10 @@ Command = Sequence[str | Path]
 
 @dataclass(frozen=True)
 class Cost:
-    """One process and the children it waited for: seconds of CPU and of wall clock, peak memory in MiB."""
+    """One process and the children it waited for: seconds of CPU and of wall clock, peak memory in MiB.
+
+    The peak is that of the largest of them, and never less than what the process that measures had.
+    """
 
     cpu: float
     wall: float
@@ -47,19 +50,25 @@ def cost(command: Command, env: Mapping[str, str] | None = None, exit_code: int 
 
 
 def take_turns(
-    commands: Mapping[str, Command], rounds: int, before: Callable[[], None] = lambda: None
+    commands: Mapping[str, Command],
+    rounds: int,
+    before: Callable[[], None] = lambda: None,
+    after: Callable[[], None] = lambda: None,
+    warm_up: int = 1,
 ) -> dict[str, Cost]:
-    """The median cost of each command over `rounds`, after one round that does not count.
+    """The median cost of each command over `rounds`, after `warm_up` rounds that do not count.
 
     Args:
         before: called before each process.
+        after: called after each; may raise when the process did not do its work.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
-    for number in range(rounds + 1):
+    for number in range(warm_up + rounds):
         for name, command in commands.items():
             before()
             one = cost(command)
-            if number:
+            after()
+            if number >= warm_up:
                 costs[name].append(one)
     return {name: _median(some) for name, some in costs.items()}
 
