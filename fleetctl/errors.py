@@ -33,7 +33,7 @@ FleetError                        code, message, hint, facts
 │   │   ├── TooMuch               a tree deeper or larger than anything sensible
 │   │   ├── SourceChanged         it grew, shrank or was replaced while it was read
 │   │   ├── DigestMismatch        what arrived is not what was sent
-│   │   ├── NoSftp                the server has no SFTP, or no tar where that was asked for
+│   │   ├── ToolMissing           the host has no SFTP, tar or digest command, where it is needed
 │   │   └── ServerFailure         the server says no, and not why
 │   └── Fault                     a mistake of fleetctl itself
 └── Cancelled                     the run was called off
@@ -217,8 +217,8 @@ class DigestMismatch(TransferError):
     code = "digest-mismatch"
 
 
-class NoSftp(TransferError):
-    code = "no-sftp"
+class ToolMissing(TransferError):
+    code = "tool-missing"
 
 
 class ServerFailure(TransferError):

@@ -20,20 +20,22 @@ from types import TracebackType
 from fleetctl.cancel import Cancel
 from fleetctl.engine import Engine
 from fleetctl.engine.dry import DryEngine
-from fleetctl.engine.task import Policy, Task
+from fleetctl.engine.task import AnyOperation, Policy, Task
 from fleetctl.engine.threads import ThreadEngine
 from fleetctl.errors import Fault, FleetError
 from fleetctl.events import Event, HostFinished, Outcome, RunFinished, Status
 from fleetctl.inventory import Inventory, Overrides
 from fleetctl.model import Host, Secret
-from fleetctl.operations.command import Command
-from fleetctl.operations.ping import Ping
+from fleetctl.operations.get import Get
+from fleetctl.operations.put import Put
 from fleetctl.rollout import roll_out
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Stdin
+from fleetctl.transfer.shared import Shared
+from fleetctl.transfer.throttle import Throttle
 from fleetctl.views import Consumer
 
 _UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
@@ -132,7 +134,7 @@ class Fleet:
 
     def start(
         self,
-        operation: Command | Ping,
+        operation: AnyOperation,
         hosts: Sequence[Host],
         cancel: Cancel,
         *,
@@ -143,7 +145,7 @@ class Fleet:
 
         Every host gets exactly one HostFinished, and the last event is RunFinished.
         """
-        engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin)
+        engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation))
         return roll_out(Task(operation, tuple(hosts), self._policy), engine, cancel, _run_id())
 
     def server_keys(self, hosts: Sequence[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
@@ -188,6 +190,10 @@ def _own_exit_code(outcome: Outcome) -> int:
     if outcome.exit_code is not None:
         return outcome.exit_code
     return 0 if outcome.status in {Status.OK, Status.SKIPPED} else _NO_EXIT_CODE
+
+
+def _shared(operation: AnyOperation) -> Shared:
+    return Shared(Throttle(operation.choices.limit)) if isinstance(operation, Put | Get) else Shared()
 
 
 def _run_id() -> str:

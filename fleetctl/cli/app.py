@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from fleetctl import __version__
-from fleetctl.cli import completion, inventory, lab, run, trust
+from fleetctl.cli import completion, files, inventory, lab, run, trust
 
 app = typer.Typer(
     name="fleetctl",
-    help="Run commands on many machines over SSH.",
+    help="Run commands and move files on many machines over SSH.",
     no_args_is_help=True,
     add_completion=False,  # see completion.py
     pretty_exceptions_enable=False,
@@ -36,6 +36,8 @@ def root(
 
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(run.ping)
+app.command()(files.put)
+app.command()(files.get)
 app.command()(trust.trust)
 app.command()(inventory.hosts)
 app.add_typer(inventory.app, name="inventory")

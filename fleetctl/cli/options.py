@@ -174,7 +174,7 @@ class Output:
     ] = 0
     yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help="Answer yes to questions.")] = False
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Connect to nobody; say what would be done.")
+        bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
     ] = False
 
     @property

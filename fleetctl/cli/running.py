@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,20 +17,20 @@ from fleetctl.cli.prompts import ask_secret, confirm
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import complain, set_verbosity, warn
-from fleetctl.engine.task import Policy
+from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
 from fleetctl.fleet import Fleet, Result, publish
 from fleetctl.inventory import Overrides
 from fleetctl.model import Host, HostKeyPolicy
 from fleetctl.nodes import fold
-from fleetctl.operations.command import Command
-from fleetctl.operations.ping import Ping
+from fleetctl.operations.get import Get
+from fleetctl.operations.put import Put
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.views import Consumer, Footer, Layout, SavedFiles, Screen, Verdict, open_view
 
 
 def carry_out(
-    operation: Command | Ping,
+    operation: AnyOperation | Callable[[Sequence[Host]], AnyOperation],
     selection: Selection,
     access: Access,
     pace: Pace,
@@ -40,6 +40,7 @@ def carry_out(
     """Do the operation on the selected hosts and show it. Returns: the process's exit code.
 
     Args:
+        operation: itself, or what makes it when the hosts are known.
         stdin: a descriptor that remote commands read from; it is closed in the end.
 
     Raises: UsageError and its kinds, before anything was contacted.
@@ -50,13 +51,15 @@ def carry_out(
     choose = fleet.places if output.dry_run else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection))
     warn_about(hosts)
+    made = operation(hosts) if callable(operation) else operation
+    dry = output.dry_run and not isinstance(made, Put | Get)  # these look at the hosts, and say what they would do
     with ExitStack() as stack:
         consumers = _consumers(screen, output)
         cancel = stack.enter_context(Cancel())
         stack.enter_context(Interrupts(cancel))
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
-        events = fleet.start(operation, hosts, cancel, stdin=broadcast, dry=output.dry_run)
+        events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry)
         result = publish(events, consumers, cancel)
     _tell_unwritten(result)
     return result.exit_code(largest=output.largest)

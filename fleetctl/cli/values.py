@@ -7,7 +7,9 @@ import re
 import typer
 
 from fleetctl.durations import seconds_in
+from fleetctl.sizes import bytes_in
 
+_PERMISSIONS = re.compile(r"0?[0-7]{3,4}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 
 
@@ -17,6 +19,21 @@ def duration(text: str) -> float:
         return seconds_in(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def rate(text: str) -> float:
+    """Bytes per second in `10MB/s`, `512k`. Raises: typer.BadParameter."""
+    try:
+        return float(bytes_in(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def permissions(text: str) -> int:
+    """Permission bits in `644`, `0640` or `2755`. Raises: typer.BadParameter."""
+    if not _PERMISSIONS.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} are no permissions: write them in octal, as 0644")
+    return int(text, 8)
 
 
 def variable(values: list[str]) -> list[str]:

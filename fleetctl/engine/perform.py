@@ -14,7 +14,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.engine.task import Task
 from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
-from fleetctl.operations.ping import Ping
+from fleetctl.operations.command import Command
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session
 
@@ -89,5 +89,5 @@ class _Attempts:
 def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outcome:
     context.cancel.check()
     with pool.session(context.host, context.cancel) as session:
-        attempts.logged_in(session, begins=not isinstance(task.operation, Ping))
+        attempts.logged_in(session, begins=isinstance(task.operation, Command))
         return task.operation.perform(session, context)

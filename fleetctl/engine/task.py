@@ -6,7 +6,11 @@ import msgspec
 
 from fleetctl.model import Host
 from fleetctl.operations.command import Command
+from fleetctl.operations.get import Get
 from fleetctl.operations.ping import Ping
+from fleetctl.operations.put import Put
+
+AnyOperation = Command | Ping | Put | Get
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -26,6 +30,6 @@ class Policy(msgspec.Struct, frozen=True):
 class Task(msgspec.Struct, frozen=True):
     """One operation for many hosts. Host names are unique."""
 
-    operation: Command | Ping
+    operation: AnyOperation
     hosts: tuple[Host, ...]
     policy: Policy = Policy()

@@ -7,16 +7,30 @@ import threading
 import time
 from collections.abc import Iterator
 
+import msgspec
+
 from fleetctl.cancel import Cancel
 from fleetctl.engine.ledger import settle
 from fleetctl.engine.perform import perform
 from fleetctl.engine.task import Task
 from fleetctl.errors import FleetError
-from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, Output, Status, Stream
+from fleetctl.events import (
+    ErrorFacts,
+    Event,
+    HostFinished,
+    HostStarted,
+    Outcome,
+    Output,
+    Progress,
+    Status,
+    Stream,
+    Transferred,
+)
 from fleetctl.model import Host
 from fleetctl.operations import Context
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Stdin
+from fleetctl.transfer.shared import Shared
 
 _QUEUED_EVENTS = 128
 _JOIN_SECONDS = 10.0
@@ -31,27 +45,30 @@ class ThreadEngine:
     Args:
         pool: where sessions come from; closed by its owner.
         stdin: what the operation may read on each host.
+        shared: what the hosts have in common where files are moved.
     """
 
-    def __init__(self, pool: Pool, stdin: Stdin | None = None) -> None:
+    def __init__(self, pool: Pool, stdin: Stdin | None = None, shared: Shared | None = None) -> None:
         self._pool = pool
         self._stdin = stdin
+        self._shared = shared or Shared()
 
     def run(self, task: Task, cancel: Cancel) -> Iterator[Event]:
         """See `Engine.run`."""
 
-        work = _Work(task, self._pool, cancel, self._stdin)
+        work = _Work(task, self._pool, cancel, self._stdin, self._shared)
         yield from settle([host.name for host in task.hosts], work.events(), work.unfinished)
 
 
 class _Work:
     """One run of a task: the hosts still to do, the workers, and the bounded queue that they fill."""
 
-    def __init__(self, task: Task, pool: Pool, cancel: Cancel, stdin: Stdin | None) -> None:
+    def __init__(self, task: Task, pool: Pool, cancel: Cancel, stdin: Stdin | None, shared: Shared) -> None:
         self._task = task
         self._pool = pool
         self._cancel = cancel
         self._stdin = stdin
+        self._shared = shared
         self._started = time.monotonic()
         self._hosts: queue.SimpleQueue[Host] = queue.SimpleQueue()
         self._happened: queue.Queue[Event | None] = queue.Queue(_QUEUED_EVENTS)
@@ -124,8 +141,12 @@ class _Work:
         def emit(stream: Stream, data: bytes) -> None:
             self._happened.put(Output(host=host.name, stream=stream, data=data, at=self._now()))
 
+        def report(event: Transferred | Progress) -> None:
+            self._happened.put(msgspec.structs.replace(event, at=self._now()))
+
         self._happened.put(HostStarted(host=host.name, at=self._now()))
-        outcome = perform(self._task, self._pool, Context(host, emit, self._cancel, self._stdin))
+        context = Context(host, emit, report, self._cancel, self._shared, self._stdin)
+        outcome = perform(self._task, self._pool, context)
         self._happened.put(HostFinished(host=host.name, outcome=outcome, at=self._now()))
 
     def _now(self) -> float:

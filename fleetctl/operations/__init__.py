@@ -7,21 +7,33 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fleetctl.cancel import Cancel
-from fleetctl.events import Outcome, Stream
+from fleetctl.events import Outcome, Progress, Stream, Transferred
 from fleetctl.model import Host
 from fleetctl.ssh.session import Session, Stdin
+from fleetctl.transfer.shared import Shared
 
 Emit = Callable[[Stream, bytes], None]
 """Sends output on its way to the views; blocks while they are behind."""
 
 
+Report = Callable[[Transferred | Progress], None]
+"""Sends word of a file likewise; the engine says when it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an operation may use besides the session: the host's settings, its outlet, the flag, the run's stdin."""
+    """What an operation may use besides the session.
+
+    Args:
+        stdin: what remote commands read.
+        shared: what all hosts of the run have in common where files are moved.
+    """
 
     host: Host
     emit: Emit
+    report: Report
     cancel: Cancel
+    shared: Shared
     stdin: Stdin | None = None
 
 

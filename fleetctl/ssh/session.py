@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -16,11 +17,11 @@ from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import (
     ConnectionLost,
     FleetError,
-    NoSftp,
     NotConnected,
     RequestRefused,
     ServerFailure,
     TimedOut,
+    ToolMissing,
 )
 from fleetctl.events import Stream
 from fleetctl.ssh import bulk
@@ -109,9 +110,9 @@ class Session:
         def ask(channel: Channel) -> None:
             if pty:
                 channel.get_pty()
-            channel.exec_command(command)
+            channel.exec_command(os.fsencode(command))  # names of files in it may not be UTF-8
 
-        with self._within(timeout, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
+        with self.within(timeout, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
             self._request(channel, ask, cancel)
             with _Feeder(channel, stdin, pty=pty):
                 self._pump(channel, receive)
@@ -122,16 +123,16 @@ class Session:
         """An SFTP conversation, for the thread that asks, until the block is left.
 
         Raises:
-            NoSftp: the server has no SFTP, or does not begin with it.
+            ToolMissing: the server has no SFTP, or does not begin with it.
             ChannelRefused: it opens no further channel.
             ServerFailure: what it says is no SFTP; also from within the block.
             TimedOut, Cancelled, ConnectionLost: likewise.
         """
-        with self._within(None, cancel), self._channel(cancel, bulk.WINDOW_SIZE) as channel:
+        with self.within(None, cancel), self._channel(cancel, bulk.WINDOW_SIZE) as channel:
             try:
                 self._request(channel, lambda channel: channel.invoke_subsystem("sftp"), cancel)
             except RequestRefused as error:
-                raise NoSftp("the server has no SFTP", hint=_NO_SFTP_HINT) from error
+                raise ToolMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
             pipe = BulkPipe(self._transport, channel, self._notes)
             sftp: Sftp | None = None
             try:
@@ -140,10 +141,24 @@ class Session:
             except (EOFError, ConnectionLost) as error:
                 self.round_trip(cancel)  # a connection that dies ends its channels first
                 if sftp is None:
-                    raise NoSftp("the server's SFTP does not start", hint=_NO_SFTP_HINT) from error
+                    raise ToolMissing("the server's SFTP does not start", hint=_NO_SFTP_HINT) from error
                 raise ServerFailure("the server ended the SFTP session", hint="see its log") from error
             except struct.error as error:
                 raise ServerFailure("the SFTP server sent a broken answer") from error
+            finally:
+                pipe.close()
+
+    @contextmanager
+    def pipe(self, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
+        """A command line with its standard input and output as a pipe for much data, for the thread that asks.
+
+        Raises: as `run`; EOFError from the pipe, within the block.
+        """
+        with self.within(None, cancel), self._channel(cancel, bulk.WINDOW_SIZE) as channel:
+            self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
+            pipe = BulkPipe(self._transport, channel, self._notes)
+            try:
+                yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
             finally:
                 pipe.close()
 
@@ -173,7 +188,7 @@ class Session:
         self._transport.join(_JOIN_SECONDS)
 
     @contextmanager
-    def _within(self, seconds: float | None, cancel: Cancel) -> Iterator[None]:
+    def within(self, seconds: float | None, cancel: Cancel) -> Iterator[None]:
         """Cut the connection when the time is over or the run is called off, and tell it as what it is."""
         with cancel.guard(seconds, self.abort) as guard:
             try:
@@ -242,6 +257,35 @@ class Session:
         # A connection that dies ends its channels first (transport.py: `run`), so only an answer tells.
         self.round_trip(cancel)
         return Ended(None)
+
+
+class CommandPipe:
+    """A running command: bytes in, bytes out, and in the end its exit code. Raises: as BulkPipe."""
+
+    def __init__(self, pipe: BulkPipe, channel: Channel, ended: Callable[[], Ended]) -> None:
+        self.send = pipe.send
+        self._receive = pipe.receive
+        self._channel = channel
+        self._ended = ended
+
+    def end_input(self) -> None:
+        """No more is sent."""
+        _end_input(self._channel)
+
+    def output(self) -> Iterator[memoryview]:
+        """What the command writes to its stdout, as it comes, to the end."""
+        while True:
+            try:
+                pieces = self._receive()
+            except EOFError:
+                return
+            yield from pieces
+
+    def ended(self) -> tuple[Ended, str]:
+        """Wait for its end, when its output has ended. Returns: how, and what it wrote to stderr, as text."""
+        ended = self._ended()
+        said = self._channel.recv_stderr(_READ_SIZE) if self._channel.recv_stderr_ready() else b""
+        return ended, said.decode(errors="replace").strip()
 
 
 class _Buffer(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only
@@ -320,13 +364,16 @@ class _Feeder:
 
     def _end_input(self, last: bytes = b"\n") -> None:
         # After an unfinished line the first VEOF only hands that line over (termios(3)).
-        end = self._end if last == b"\n" else 2 * self._end
-        try:
-            if end:
-                self._channel.sendall(end)
-            self._channel.shutdown_write()
-        except FOREIGN:
-            return  # likewise
+        _end_input(self._channel, self._end if last == b"\n" else 2 * self._end)
+
+
+def _end_input(channel: Channel, typed: bytes = b"") -> None:
+    try:
+        if typed:
+            channel.sendall(typed)
+        channel.shutdown_write()
+    except FOREIGN:
+        return  # the command does not read any more: its exit status tells the rest
 
 
 def _close(channel: Channel) -> None:

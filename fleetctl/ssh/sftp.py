@@ -11,7 +11,8 @@ import struct
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from itertools import islice
+from typing import Any, Literal, Protocol, TypeVar
 
 from fleetctl.errors import AccessDenied, NoSpace, NoSuchFile, ServerFailure, TransferError
 
@@ -73,7 +74,7 @@ class Attributes:
     mtime: int | None = None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["file", "directory", "link", "other"]:
         """`file`, `directory`, `link` or `other` (stat(2): S_IFMT)."""
         return _KINDS.get((self.mode or 0) & 0o170000, "other")
 
@@ -82,7 +83,7 @@ class Attributes:
         return (self.mode or 0) & 0o7777
 
 
-_KINDS = {0o100000: "file", 0o040000: "directory", 0o120000: "link"}
+_KINDS: dict[int, Literal["file", "directory", "link"]] = {0o100000: "file", 0o040000: "directory", 0o120000: "link"}
 
 
 class Ticket:
@@ -94,7 +95,7 @@ class Ticket:
         self.what = what
         self.kind = 0
         self.answer: memoryview | None = None
-        self.waiter: _Task | None = None
+        self.waiter: Steps[Any] | None = None
 
     @property
     def done(self) -> bool:
@@ -103,15 +104,6 @@ class Ticket:
 
 Steps = Generator[Ticket, None, T]
 """A piece of work that posts requests and yields each ticket whose answer it needs before it goes on."""
-
-
-class _Task:
-    """Steps that are being driven."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, steps: Steps[Any]) -> None:
-        self.steps = steps
 
 
 class Sftp:
@@ -280,36 +272,31 @@ class Sftp:
     def drive(self, works: Iterable[Steps[T]], width: int) -> Iterator[T]:
         """Do many pieces of work, up to `width` at once, and hand over what each returns as it ends."""
         waiting = iter(works)
-        busy = 0
-        exhausted = False
-        while True:
-            while busy < width and not exhausted:
-                work = next(waiting, None)
-                if work is None:
-                    exhausted = True
-                    break
-                busy += 1
-                for value in self._advance(_Task(work)):
-                    busy -= 1
-                    yield value
-            if not busy:
-                return
-            while not self._answered:
-                self._take_in()
-            ticket = self._answered.popleft()
-            task, ticket.waiter = ticket.waiter, None
-            if task is not None:
-                for value in self._advance(task):
-                    busy -= 1
-                    yield value
-
-    def _advance(self, task: _Task) -> Iterator[Any]:
-        """Let a piece of work go on until it waits; yields what it returns, if it ends."""
+        under_way: set[Steps[T]] = set()
         try:
-            while (ticket := next(task.steps)).done:
+            while True:
+                for work in islice(waiting, width - len(under_way)):
+                    under_way.add(work)
+                    yield from self._advance(work, under_way)
+                if not under_way:
+                    return
+                while not self._answered:
+                    self._take_in()
+                ticket = self._answered.popleft()
+                if ticket.waiter is not None:
+                    yield from self._advance(ticket.waiter, under_way)
+        finally:
+            for work in under_way:
+                work.close()
+
+    def _advance(self, work: Steps[T], under_way: set[Steps[T]]) -> Iterator[T]:
+        """Let a piece of work go on until it waits. Yields: what it returns, if it ends."""
+        try:
+            while (ticket := next(work)).done:
                 pass
-            ticket.waiter = task
+            ticket.waiter = work
         except StopIteration as end:
+            under_way.discard(work)
             yield end.value
 
     # The wire

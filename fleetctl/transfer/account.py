@@ -1,0 +1,173 @@
+"""What became of one host's files: counted, told as it happens, and summed up in the outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fleetctl.errors import FleetError, TransferError
+from fleetctl.events import Action, ErrorFacts, Outcome, Progress, Status, Stream, Totals, Transferred
+from fleetctl.sizes import readable
+from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.plan import Act, Step
+
+_PROGRESS_SECONDS = 0.25
+_LINES_SIZE = 8 * 1024
+_FAILURES_SHOWN = 20
+_WOULD: dict[Action, str] = {
+    "sent": "send",
+    "fetched": "fetch",
+    "linked": "link",
+    "made": "make the directory",
+    "unchanged": "leave unchanged",
+    "skipped": "skip",
+    "deleted": "delete",
+    "failed": "fail on",
+}
+
+Report = Callable[[Transferred | Progress], None]
+"""Sends word of a file on its way to the views; blocks while they are behind."""
+
+
+@dataclass(slots=True)
+class Account:
+    """For one host and one thread.
+
+    Args:
+        emit: takes output for people.
+        report: takes events for programs.
+        verb: what moving a file is called.
+    """
+
+    host: str
+    emit: Callable[[Stream, bytes], None]
+    report: Report
+    verb: Literal["sent", "fetched"]
+    choices: Choices
+    _total: int = 0
+    _files_total: int = 0
+    _bytes: int = 0
+    _counts: dict[Action, int] = field(default_factory=dict)
+    _failures: list[FleetError] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+    _lines_size: int = 0
+    _next_progress: float = 0.0
+
+    def expect(self, files: int, size: int) -> None:
+        """So much is to be moved."""
+        self._files_total += files
+        self._total += size
+        self._tell_progress()
+
+    def moved(self, size: int) -> None:
+        self._bytes += size
+        if time.monotonic() >= self._next_progress:
+            self._tell_progress()
+
+    def done(self, action: Action, path: str, *, size: int = 0, seconds: float = 0.0, why: str = "") -> None:
+        """One file's fate. `why` is the reason for which it was skipped."""
+        self._counts[action] = self._counts.get(action, 0) + 1
+        error = ErrorFacts("skipped", why) if why else None
+        self.report(
+            Transferred(
+                host=self.host, path=path, action=action, size=size, seconds=seconds, dry=self.choices.dry, error=error
+            )
+        )
+        if self.choices.each or self.choices.dry or why:
+            self._say(self._line(action, path, size, why))
+
+    def failed(self, path: str, error: FleetError) -> None:
+        self._counts["failed"] = self._counts.get("failed", 0) + 1
+        facts = ErrorFacts(error.code, error.message, error.hint)
+        self.report(Transferred(host=self.host, path=path, action="failed", dry=self.choices.dry, error=facts))
+        self._failures.append(error)
+
+    def unmoved(self, steps: Sequence[Step], shown: Callable[[str], str]) -> None:
+        """Tell of what stays as it is, and of what cannot be done."""
+        for step in steps:
+            path = shown(step.entry.path)
+            if step.act == "refuse":
+                self.failed(path, step.why or TransferError(f"{path} is refused"))
+            elif step.act == "keep" and step.entry.kind != "directory":
+                self.done("unchanged", path)
+
+    def tell(self, steps: Sequence[Step], extra: Iterable[str], shown: Callable[[str], str]) -> None:
+        """Tell of all that would be done."""
+        actions: dict[Act, Action] = {"make": "made", "link": "linked", "move": self.verb}
+        self.unmoved(steps, shown)
+        for step in steps:
+            if step.act in actions:
+                self.done(actions[step.act], shown(step.entry.path), size=step.entry.size)
+        for path in extra:
+            self.done("deleted", shown(path))
+
+    def outcome(self) -> Outcome:
+        """The sum, said and returned: `failed` when a file was, `skipped` when all was but told."""
+        self._say_failures()
+        self._say(self._summary())
+        self._flush()
+        totals = self._totals()
+        if self._failures:
+            return Outcome(Status.FAILED, error=self._error(), totals=totals)
+        if self.choices.dry:
+            return Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"), totals=totals)
+        return Outcome(Status.OK, totals=totals)
+
+    def _totals(self) -> Totals:
+        count = self._counts.get
+        files = count(self.verb, 0) + count("linked", 0)
+        return Totals(files, self._bytes, count("unchanged", 0), count("deleted", 0), count("failed", 0))
+
+    def _error(self) -> ErrorFacts:
+        first = self._failures[0]
+        count = len(self._failures)
+        message = first.message if count == 1 else f"{count} files failed; the first: {first.message}"
+        return ErrorFacts(first.code, message, first.hint, dict(first.facts))
+
+    def _say_failures(self) -> None:
+        """Only where there are several: a single one is the outcome's own message."""
+        if len(self._failures) < 2:
+            return
+        self._flush()
+        lines = [error.message for error in self._failures[:_FAILURES_SHOWN]]
+        if len(self._failures) > _FAILURES_SHOWN:
+            lines.append(f"and {len(self._failures) - _FAILURES_SHOWN:,} failures more")
+        self.emit("stderr", "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+
+    def _line(self, action: Action, path: str, size: int, why: str) -> str:
+        words = f"would {_WOULD[action]}" if self.choices.dry else "made the directory" if action == "made" else action
+        detail = why or (readable(size) if action in {"sent", "fetched"} else "")
+        return f"{words} {path}" + (f" ({detail})" if detail else "")
+
+    def _summary(self) -> str:
+        count = self._counts.get
+        files = count(self.verb, 0)
+        size = self._total if self.choices.dry else self._bytes
+        parts = [f"{_plural(files, 'file')}, {readable(size)} {self.verb}"]
+        parts += [f"{count(action, 0)} {action}" for action in ("linked", "unchanged", "skipped", "deleted", "failed")
+                  if count(action, 0)]  # fmt: skip
+        return ("dry run: " if self.choices.dry else "") + "; ".join(parts)
+
+    def _say(self, line: str) -> None:
+        self._lines.append(line)
+        self._lines_size += len(line)
+        if self._lines_size >= _LINES_SIZE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._lines:
+            self.emit("stdout", "".join(f"{line}\n" for line in self._lines).encode(errors="surrogateescape"))
+            self._lines, self._lines_size = [], 0
+
+    def _tell_progress(self) -> None:
+        self._next_progress = time.monotonic() + _PROGRESS_SECONDS
+        files = self._counts.get(self.verb, 0)
+        self.report(
+            Progress(host=self.host, bytes=self._bytes, total=self._total, files=files, files_total=self._files_total)
+        )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

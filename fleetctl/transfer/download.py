@@ -1,0 +1,136 @@
+"""One file from a host over SFTP: read with many requests under way, and written as it comes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from fleetctl.errors import ServerFailure, SourceChanged, TooMuch, TransferError
+from fleetctl.ssh.sftp import READ, Sftp, Steps, Ticket
+from fleetctl.transfer.landing import Arriving, Landing
+from fleetctl.transfer.plan import Step
+from fleetctl.transfer.tree import Entry
+
+_UNDER_WAY = 16
+"""Reads that are not yet answered: 4 MiB of the largest."""
+_LARGEST_UNSIZED = 64 * 1024 * 1024
+"""Of files that say they are empty and are not, as those in /proc."""
+
+Fetched = tuple[Arriving | None, TransferError | None]
+
+
+def download(
+    sftp: Sftp,
+    step: Step,
+    landing: Landing,
+    take: Callable[[int], int],
+    moved: Callable[[int], None],
+    *,
+    resume: bool,
+) -> Steps[Fetched]:
+    """Read all of a file into a temporary one. Returns: that, or why it failed; it is removed then.
+
+    Args:
+        take: waits until so many bytes may come, at most; returns how many may.
+        moved: told of bytes that were written.
+    """
+    source = step.entry.source
+    opened = sftp.open(source, READ)
+    yield opened
+    try:
+        handle = sftp.handle(opened)
+    except TransferError as error:
+        return None, error
+    try:
+        return (yield from _arrived(sftp, handle, step, landing, take, moved, resume=resume))
+    finally:
+        sftp.close(handle, source)
+
+
+def _arrived(
+    sftp: Sftp,
+    handle: bytes,
+    step: Step,
+    landing: Landing,
+    take: Callable[[int], int],
+    moved: Callable[[int], None],
+    *,
+    resume: bool,
+) -> Steps[Fetched]:
+    try:
+        arriving = landing.begin(step, resume=resume)
+    except TransferError as error:
+        return None, error
+    try:
+        if step.entry.size:
+            yield from _sized(sftp, handle, arriving, take, moved)
+            size = step.entry.size
+        else:
+            size = yield from _unsized(sftp, handle, arriving, moved)
+        landing.end(arriving, size)
+    except TransferError as error:
+        landing.drop(arriving, keep=False)
+        return None, error
+    except BaseException:
+        landing.drop(arriving, keep=True)
+        raise
+    return arriving, None
+
+
+def _sized(
+    sftp: Sftp, handle: bytes, arriving: Arriving, take: Callable[[int], int], moved: Callable[[int], None]
+) -> Steps[None]:
+    """As many bytes as it had when it was listed: a log that grows meanwhile is whole up to there."""
+    entry = arriving.step.entry
+    in_pieces = entry.size > sftp.largest_read
+    before = sftp.fstat(handle, entry.source) if in_pieces else None
+    under_way: deque[tuple[Ticket, int, int]] = deque()
+    place = arriving.begin
+    while place < entry.size or under_way:
+        while place < entry.size and len(under_way) < _UNDER_WAY:
+            size = take(min(sftp.largest_read, entry.size - place))
+            under_way.append((sftp.read(handle, place, size, entry.source), place, size))
+            place += size
+        ticket, start, size = under_way.popleft()
+        yield ticket
+        data = sftp.data(ticket)
+        if not data:
+            raise SourceChanged(f"{entry.source} shrank while it was read", hint="run it again")
+        if len(data) > size:
+            raise ServerFailure(f"cannot read {entry.source}: the server sends more than was asked for")
+        arriving.write(start, data)
+        moved(len(data))
+        if len(data) < size:
+            rest = start + len(data)
+            under_way.appendleft(
+                (sftp.read(handle, rest, start + size - rest, entry.source), rest, start + size - rest)
+            )
+    if before is not None:
+        yield from _check_still(sftp, handle, entry, before)
+
+
+def _check_still(sftp: Sftp, handle: bytes, entry: Entry, before: Ticket) -> Steps[None]:
+    """What is read in several pieces may be written in between. Raises: SourceChanged."""
+    after = sftp.fstat(handle, entry.source)
+    yield before
+    yield after
+    then, now = sftp.attributes(before), sftp.attributes(after)
+    if then.mtime != now.mtime and (now.size or 0) <= (then.size or 0):
+        raise SourceChanged(f"{entry.source} was changed while it was read", hint="run it again")
+
+
+def _unsized(sftp: Sftp, handle: bytes, arriving: Arriving, moved: Callable[[int], None]) -> Steps[int]:
+    """To its end, wherever that is. Returns: how many bytes that was."""
+    entry = arriving.step.entry
+    place = 0
+    while True:
+        ticket = sftp.read(handle, place, sftp.largest_read, entry.source)
+        yield ticket
+        data = sftp.data(ticket)
+        if not data:
+            return place
+        arriving.write(place, data)
+        moved(len(data))
+        place += len(data)
+        if place > _LARGEST_UNSIZED:
+            raise TooMuch(f"{entry.source} says it is empty, and does not end")

@@ -1,0 +1,281 @@
+"""Files from one host, from the first look to the last clean-up."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from urllib.parse import quote
+
+import msgspec
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import DigestMismatch, NoSuchFile, ToolMissing, TransferError, WrongKind
+from fleetctl.events import Action
+from fleetctl.ssh.session import Session
+from fleetctl.ssh.sftp import Sftp, Steps
+from fleetctl.transfer.account import Account
+from fleetctl.transfer.batches import batches
+from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.digests import digest_of, remote_digests
+from fleetctl.transfer.download import Fetched, download
+from fleetctl.transfer.landing import Arriving, Landing
+from fleetctl.transfer.names import base, checked, join, parent
+from fleetctl.transfer.parts import is_any_part
+from fleetctl.transfer.patterns import Filter
+from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
+from fleetctl.transfer.remote import WIDTH, Found, Walk, at_home, matching
+from fleetctl.transfer.shared import Pace, Shared
+from fleetctl.transfer.throttle import Throttle
+from fleetctl.transfer.tree import Entry, Kind
+
+
+def as_directory(host: str) -> str:
+    """A host's name as that of a directory: no way up, no level more."""
+    return quote(host, safe="").replace(".", "%2E") if host in {".", ".."} else quote(host, safe="")
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What is fetched from each host, and where it goes here.
+
+    Args:
+        paths: remote paths and patterns as they were written.
+        directory: the local directory.
+        template: what a source becomes in it: `{host}` stands for the host's name, `{name}` for its own.
+    """
+
+    paths: tuple[str, ...]
+    directory: str
+    template: str = "{host}/{name}"
+    recursive: bool = False
+    filter: Filter = Filter()
+
+    def on(self, host: str) -> Origin:
+        """As it is for one host. Directories that begin with its name become the one that nothing leads out of."""
+        template = self.template.replace("{host}", as_directory(host))
+        above, _, rest = template.rpartition("/")
+        directory, template = (
+            (os.path.join(self.directory, above), rest) if "{" not in above else (self.directory, template)
+        )
+        return msgspec.structs.replace(self, directory=directory, template=template)
+
+
+class Getting:
+    """For one thread. `origin` is as it is for the host."""
+
+    def __init__(
+        self,
+        session: Session,
+        origin: Origin,
+        choices: Choices,
+        account: Account,
+        shared: Shared,
+        cancel: Cancel,
+    ) -> None:
+        self._session = session
+        self._origin = origin
+        self._choices = choices
+        self._account = account
+        self._cancel = cancel
+        self._landing = Landing(origin.directory)
+        self._pace = Pace(shared.throttle, Throttle(choices.limit_per_host), cancel)
+
+    def run(self) -> None:
+        """Raises: TransferError when nothing can be done at all, and what the session raises."""
+        with self._landing, self._session.sftp(self._cancel) as sftp:
+            found = self._look(sftp)
+            entries = _with_directories(found.entries)
+            present = self._present(entries)
+            same = self._same_content(entries, present) if self._choices.checksum else set()
+            steps = plan(entries, present, self._choices, None, lambda entry: entry.path in same)
+            moving = [step.entry.size for step in steps if step.act == "move"]
+            self._account.expect(len(moving), sum(moving))
+            extra = self._extra(entries) if self._choices.delete else {}
+            for path, why in found.skipped:
+                self._account.done("skipped", self._shown(path), why=why)
+            for path, error in found.failed:
+                self._account.failed(self._shown(path), error)
+            if self._choices.dry:
+                self._account.tell(steps, extra, self._shown)
+            else:
+                self._do(sftp, steps, extra)
+
+    def _shown(self, path: str) -> str:
+        return self._landing.shown(path)
+
+    # What
+
+    def _look(self, sftp: Sftp) -> Found:
+        """All that is to be fetched. Raises: TransferError when a named source is not there."""
+        walk = Walk(sftp, self._origin.filter, self._choices.links)
+        taken: dict[str, str] = {}
+        for word in self._origin.paths:
+            contents = word.endswith(("/", "/.")) and word.strip("/.") != ""
+            for source in matching(sftp, word.rstrip("/").removesuffix("/.") if contents else word):
+                path = "" if contents else self._origin.template.replace("{name}", checked(base(source)))
+                if path and path in taken:
+                    raise WrongKind(f"{taken[path]} and {source} would both become {self._shown(path)}")
+                taken[path] = source
+                walk.take(at_home(source), path, recursive=self._origin.recursive)
+        return walk.found
+
+    def _present(self, entries: Sequence[Entry]) -> dict[str, Present]:
+        found = {}
+        missing: set[str] = set()
+        for entry in entries:
+            if parent(entry.path) in missing:
+                there = None
+            else:
+                there = self._landing.present(entry.path)
+            if there is not None:
+                found[entry.path] = there
+            elif entry.kind == "directory":
+                missing.add(entry.path)
+        return found
+
+    def _same_content(self, entries: Sequence[Entry], present: dict[str, Present]) -> set[str]:
+        """The files that are here with the same content already, of those with the same size."""
+        asked = of_same_size(entries, present)
+        theirs = remote_digests(self._session, [entry.source for entry in asked], self._cancel)
+        return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._digest(entry.path)}
+
+    def _digest(self, path: str) -> str:
+        descriptor = self._landing.read(path)
+        try:
+            return digest_of(descriptor, self._shown(path), self._cancel)
+        finally:
+            os.close(descriptor)
+
+    def _extra(self, entries: Sequence[Entry]) -> dict[str, Kind]:
+        """What is here, in a directory that was fetched, and not there; what is left out on purpose stays."""
+        wanted = {entry.path for entry in entries}
+        directories = [entry.path for entry in entries if entry.kind == "directory"]
+        tops = [""] if any(word.endswith(("/", "/.")) for word in self._origin.paths) else []
+        extra: dict[str, Kind] = {}
+        for directory in [*tops, *directories]:
+            with suppress(NoSuchFile):
+                for name in self._landing.names(directory):
+                    path = join(directory, name)
+                    there = None if path in wanted or is_any_part(name) else self._landing.present(path)
+                    if there is not None and not self._kept(path, there, contents=bool(tops)):
+                        extra[path] = there.kind
+        return extra
+
+    def _kept(self, path: str, there: Present, *, contents: bool) -> bool:
+        in_tree = path if contents else path.partition("/")[2]
+        return self._origin.filter.excludes(in_tree, directory=there.kind == "directory")
+
+    # Doing it
+
+    def _do(self, sftp: Sftp, steps: Sequence[Step], extra: dict[str, Kind]) -> None:
+        bad = self._make_directories(steps)
+        steps = [step for step in steps if not is_within(step.entry.path, bad)]
+        self._account.unmoved(steps, self._shown)
+        placed: list[str] = []
+        for batch in batches(steps):
+            placed += self._move(sftp, batch)
+        for step in steps:
+            if step.act == "link":
+                self._try("linked", step.entry.path, partial(self._landing.link, step, backup=self._choices.backup))
+        self._landing.clean(placed)
+        for path, kind in extra.items():
+            self._try("deleted", path, partial(self._landing.remove, path, kind))
+        self._finish_directories(steps)
+
+    def _try(self, action: Action, path: str, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except TransferError as error:
+            self._account.failed(self._shown(path), error)
+            return False
+        self._account.done(action, self._shown(path))
+        return True
+
+    def _make_directories(self, steps: Sequence[Step]) -> set[str]:
+        """Returns: those that cannot be there, for which nothing is tried inside."""
+        bad = {step.entry.path for step in steps if step.act == "refuse" and step.entry.kind == "directory"}
+        for step in steps:
+            path = step.entry.path
+            wanted = step.act == "make" and not is_within(path, bad)
+            if wanted and not self._try("made", path, partial(self._landing.make, step)):
+                bad.add(path)
+        return bad
+
+    def _move(self, sftp: Sftp, batch: Sequence[Step]) -> list[str]:
+        """Fetch a batch and put it in place. Returns: the paths of what is in place."""
+        began = time.monotonic()
+        arrived: list[Arriving] = []
+        for step, (arriving, error) in sftp.drive((self._fetch(sftp, step) for step in batch), WIDTH):
+            if arriving is not None:
+                arrived.append(arriving)
+            elif error is not None:
+                self._account.failed(self._shown(step.entry.path), error)
+        arrived = self._verified(arrived)
+        if not arrived:
+            return []
+        self._landing.sync(arrived)
+        placed = []
+        for arriving in arrived:
+            entry = arriving.step.entry
+            try:
+                mtime = entry.mtime if self._choices.keeps_times else None
+                self._landing.place(arriving, mtime=mtime, backup=self._choices.backup)
+            except TransferError as error:
+                self._account.failed(self._shown(entry.path), error)
+                continue
+            placed.append(entry.path)
+            seconds = time.monotonic() - began
+            self._account.done("fetched", self._shown(entry.path), size=entry.size, seconds=seconds)
+        return placed
+
+    def _fetch(self, sftp: Sftp, step: Step) -> Steps[tuple[Step, Fetched]]:
+        fetched = yield from download(
+            sftp, step, self._landing, self._pace.take, self._account.moved, resume=self._choices.resume
+        )
+        return step, fetched
+
+    def _verified(self, arrived: list[Arriving]) -> list[Arriving]:
+        """Those whose content is right, of those to check: all with --verify, else what was resumed."""
+        checked = [one for one in arrived if self._choices.verify or one.begin]
+        if not checked:
+            return arrived
+        try:
+            theirs = remote_digests(self._session, [one.step.entry.source for one in checked], self._cancel)
+        except ToolMissing:
+            if self._choices.verify:
+                raise
+            return arrived
+        wrong = set()
+        for one, digest in zip(checked, theirs, strict=True):
+            if digest != self._digest(join(one.directory, one.part)):
+                wrong.add(one.part)
+                shown = self._shown(one.step.entry.path)
+                self._account.failed(shown, DigestMismatch(f"{shown} did not arrive as it was sent", hint="try again"))
+                self._landing.drop(one, keep=False)
+        return [one for one in arrived if one.part not in wrong]
+
+    def _finish_directories(self, steps: Sequence[Step]) -> None:
+        for step in reversed(steps):
+            if step.entry.kind == "directory" and step.act in {"make", "keep"} and self._choices.preserve:
+                try:
+                    self._landing.finish_directory(step.entry)
+                except TransferError as error:
+                    self._account.failed(self._shown(step.entry.path), error)
+
+
+def _with_directories(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, and before them the directories that are theirs and were left out themselves."""
+    known = {entry.path for entry in entries}
+    made: list[Entry] = []
+    for entry in entries:
+        above = parent(entry.path)
+        missing = []
+        while above and above not in known:
+            missing.append(above)
+            known.add(above)
+            above = parent(above)
+        made += [Entry(path, "directory", mode=0o755) for path in reversed(missing)]
+        made.append(entry)
+    return made

@@ -1,0 +1,275 @@
+"""A directory here that files of one host arrive in: nothing outside it is written, and no file is seen unfinished.
+
+Every directory below the top is opened from the one above and never through a link (openat(2), O_NOFOLLOW), so
+that a link which an earlier transfer brought, or somebody puts there meanwhile, leads nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fleetctl.errors import NoSuchFile
+from fleetctl.transfer.names import base, parent
+from fleetctl.transfer.parts import is_part, is_part_of, part_name
+from fleetctl.transfer.plan import Present, Step
+from fleetctl.transfer.system import begin_to_write_back, local, sync_file_system
+from fleetctl.transfer.tree import Entry, Kind
+
+_MOST_OPEN = 8
+_AT_ONCE = 16
+"""Up to so many new files are synced one by one, more of them with their whole file system."""
+_WRITE_BACK_SIZE = 16 * 1024 * 1024
+_RESUME_MARGIN = 8 * 1024 * 1024
+"""What may not have been written in order before a transfer broke off: more than is ever under way."""
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_TO_OWNER = 0o700
+_ALL = 0o777
+
+
+@dataclass(slots=True)
+class Arriving:
+    """A file under its temporary name.
+
+    Args:
+        begin: how many bytes an earlier transfer had brought.
+    """
+
+    step: Step
+    part: str
+    descriptor: int
+    begin: int = 0
+    _written: int = 0
+
+    @property
+    def directory(self) -> str:
+        return parent(self.step.entry.path)
+
+    def write(self, offset: int, data: memoryview) -> None:
+        with local(f"write {self.step.entry.path}"):
+            while data:
+                count = os.pwrite(self.descriptor, data, offset)
+                data, offset = data[count:], offset + count
+            if offset - self._written >= _WRITE_BACK_SIZE:
+                begin_to_write_back(self.descriptor, self._written, offset - self._written)
+                self._written = offset
+
+
+class Landing:
+    """For one thread.
+
+    Args:
+        top: the directory; it and those above it are made when something arrives.
+    """
+
+    def __init__(self, top: str) -> None:
+        self.top = top
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __enter__(self) -> Landing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def shown(self, path: str) -> str:
+        return os.path.join(self.top, path)  # noqa: PTH118 - names may not be UTF-8, and stay as they are
+
+    # Looking
+
+    def present(self, path: str) -> Present | None:
+        """What stands at a path. Raises: TransferError."""
+        try:
+            directory = self._directory(parent(path))
+        except NoSuchFile:
+            return None
+        with local(f"look at {self.shown(path)}"):
+            try:
+                found = os.stat(base(path), dir_fd=directory, follow_symlinks=False)
+            except FileNotFoundError:
+                return None
+            target = os.readlink(base(path), dir_fd=directory) if stat.S_ISLNK(found.st_mode) else ""
+        return _present(found, target)
+
+    def names(self, path: str) -> list[str]:
+        """What a directory holds. Raises: TransferError."""
+        directory = self._directory(path)
+        with local(f"read the directory {self.shown(path)}"):
+            return os.listdir(directory)
+
+    def read(self, path: str) -> int:
+        """A descriptor of a file, for the caller to close. Raises: TransferError."""
+        with local(f"read {self.shown(path)}"):
+            return os.open(base(path), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._directory(parent(path)))
+
+    # Writing
+
+    def make(self, step: Step) -> None:
+        """Make a directory, and those above it. Raises: TransferError."""
+        self._directory(step.entry.path, mode=step.mode | _OPEN_TO_OWNER)
+
+    def begin(self, step: Step, *, resume: bool) -> Arriving:
+        """A new temporary file, or the part that an earlier transfer of the same left. Raises: TransferError."""
+        entry = step.entry
+        name = base(entry.path)
+        directory = self._directory(parent(entry.path), mode=_ALL)
+        part = part_name(name, entry.size, entry.mtime)
+        old = self._old_part(directory, name, step) if resume else None
+        with local(f"write {self.shown(entry.path)}"):
+            if old is not None:
+                os.rename(old, part, src_dir_fd=directory, dst_dir_fd=directory)
+            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if old is not None else os.O_CREAT | os.O_EXCL)
+            descriptor = os.open(part, flags, step.mode | 0o200, dir_fd=directory)
+            have = os.fstat(descriptor).st_size if old is not None else 0
+        return Arriving(step, part, descriptor, max(0, min(have, entry.size) - _RESUME_MARGIN))
+
+    def end(self, arriving: Arriving, size: int) -> None:
+        """All bytes are there, and they are so many: close it. Raises: TransferError."""
+        step = arriving.step
+        with local(f"write {self.shown(step.entry.path)}"):
+            os.ftruncate(arriving.descriptor, size)
+            if step.exact:
+                os.fchmod(arriving.descriptor, step.mode)
+            os.close(arriving.descriptor)
+
+    def drop(self, arriving: Arriving, *, keep: bool) -> None:
+        """It did not work out; `keep` leaves the part for another time."""
+        with suppress(OSError):
+            os.close(arriving.descriptor)
+        with suppress(OSError):  # the error that ended it is the one to tell
+            if not keep:
+                os.unlink(arriving.part, dir_fd=self._directory(parent(arriving.step.entry.path)))
+
+    def sync(self, arrived: Sequence[Arriving]) -> None:
+        """Bring files that have ended to disk. Raises: TransferError."""
+        with local(f"write to {self.top}"):
+            if len(arrived) > _AT_ONCE:
+                sync_file_system(self._directory(""))
+                return
+            for one in arrived:
+                descriptor = os.open(one.part, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._directory(one.directory))
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+
+    def place(self, arriving: Arriving, *, mtime: int | None, backup: bool) -> None:
+        """Give it its name, in one step, and clean up what earlier transfers left. Raises: TransferError."""
+        step = arriving.step
+        name = base(step.entry.path)
+        directory = self._directory(parent(step.entry.path))
+        with local(f"put {self.shown(step.entry.path)} in place"):
+            if mtime is not None:
+                os.utime(arriving.part, (mtime, mtime), dir_fd=directory)
+            if backup and step.replaced is not None:
+                _keep_old(name, directory)
+            os.rename(arriving.part, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+    def link(self, step: Step, *, backup: bool) -> None:
+        """Make a symbolic link, in one step. Raises: TransferError."""
+        entry = step.entry
+        name = base(entry.path)
+        directory = self._directory(parent(entry.path), mode=_ALL)
+        part = part_name(name, 0, 0)
+        with local(f"make the link {self.shown(entry.path)}"):
+            os.symlink(entry.target, part, dir_fd=directory)
+            if backup and step.replaced is not None:
+                _keep_old(name, directory)
+            os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+    def finish_directory(self, entry: Entry) -> None:
+        """Give a directory its mode and time, when all that goes into it is there. Raises: TransferError."""
+        directory = self._directory(entry.path)
+        with local(f"set the attributes of {self.shown(entry.path)}"):
+            os.fchmod(directory, entry.mode)
+            os.utime(directory, (entry.mtime, entry.mtime))
+
+    def clean(self, paths: Sequence[str]) -> None:
+        """Remove the parts that earlier transfers left of these files. Raises: TransferError."""
+        by_directory: dict[str, set[str]] = {}
+        for path in paths:
+            by_directory.setdefault(parent(path), set()).add(base(path))
+        for directory, names in by_directory.items():
+            for part in leftovers(self.names(directory), names):
+                self.remove(f"{directory}/{part}" if directory else part, "file")
+
+    def remove(self, path: str, kind: Kind) -> None:
+        """Remove a file, a link, or a directory with all that is in it. Raises: TransferError."""
+        if kind == "directory":
+            for name in self.names(path):
+                inside = f"{path}/{name}"
+                there = self.present(inside)
+                if there is not None:
+                    self.remove(inside, there.kind)
+        directory = self._directory(parent(path))
+        with local(f"remove {self.shown(path)}"):
+            if kind == "directory":
+                self._forget(path)
+                os.rmdir(base(path), dir_fd=directory)
+            else:
+                os.unlink(base(path), dir_fd=directory)
+
+    def _old_part(self, directory: int, name: str, step: Step) -> str | None:
+        entry = step.entry
+        with local(f"read the directory of {self.shown(entry.path)}"):
+            old = [part for part in os.listdir(directory) if is_part_of(part, name, entry.size, entry.mtime)]
+            sizes = {part: os.stat(part, dir_fd=directory, follow_symlinks=False).st_size for part in old}
+        return max(sizes, key=lambda part: sizes[part], default=None)
+
+    def _directory(self, path: str, *, mode: int | None = None) -> int:
+        """A descriptor of a directory below the top, good until some others were asked for.
+
+        Args:
+            mode: to make it with, where it is missing; None does not make it.
+        """
+        descriptor = self._open.pop(path, None)
+        if descriptor is None:
+            descriptor = self._opened(path, mode)
+            if len(self._open) >= _MOST_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+        self._open[path] = descriptor
+        return descriptor
+
+    def _opened(self, path: str, mode: int | None) -> int:
+        if not path:
+            with local(f"open the directory {self.top}"):
+                if mode is not None:
+                    os.makedirs(self.top, exist_ok=True)
+                return os.open(self.top, _DIRECTORY & ~os.O_NOFOLLOW)
+        above = self._directory(parent(path), mode=None if mode is None else _ALL)
+        with local(f"open the directory {self.shown(path)}"):
+            if mode is not None:
+                with suppress(FileExistsError):
+                    os.mkdir(base(path), mode, dir_fd=above)
+            return os.open(base(path), _DIRECTORY, dir_fd=above)
+
+    def _forget(self, path: str) -> None:
+        for known in [known for known in self._open if known == path or known.startswith(f"{path}/")]:
+            os.close(self._open.pop(known))
+
+
+def leftovers(names: Sequence[str], of: set[str]) -> Iterator[str]:
+    """The parts among some names that belong to one of the files `of`."""
+    for name in names:
+        if name.startswith(".") and name.endswith(".part") and any(is_part(name, file) for file in of):
+            yield name
+
+
+def _present(found: os.stat_result, target: str) -> Present:
+    kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+    kind = kinds.get(stat.S_IFMT(found.st_mode), "other")
+    mode = stat.S_IMODE(found.st_mode)
+    return Present(kind, found.st_size, int(found.st_mtime), mode, found.st_uid, found.st_gid, target)
+
+
+def _keep_old(name: str, directory: int) -> None:
+    """As `name~`, without a moment in which `name` is missing."""
+    aside = part_name(f"{name}~", 0, 0)
+    os.link(name, aside, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+    os.rename(aside, f"{name}~", src_dir_fd=directory, dst_dir_fd=directory)

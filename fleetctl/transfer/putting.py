@@ -1,0 +1,385 @@
+"""Files to one host, from the first look to the last clean-up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import DigestMismatch, NoSuchFile, ServerFailure, ToolMissing, TransferError, WrongKind
+from fleetctl.ssh.session import Session
+from fleetctl.ssh.sftp import Sftp, Steps
+from fleetctl.transfer.account import Account
+from fleetctl.transfer.batches import batches
+from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.digests import remote_digests
+from fleetctl.transfer.names import base, join, parent
+from fleetctl.transfer.owners import owner_numbers
+from fleetctl.transfer.parts import is_part_of
+from fleetctl.transfer.patterns import Filter
+from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
+from fleetctl.transfer.remote import WIDTH, at_home, look, look_at_link
+from fleetctl.transfer.removal import remove_remote
+from fleetctl.transfer.shared import Pace, Shared
+from fleetctl.transfer.survey import Part, Survey, survey
+from fleetctl.transfer.throttle import Throttle
+from fleetctl.transfer.tree import Entry, Tree
+from fleetctl.transfer.upload import RESUME_MARGIN, Sending, new_part, put_in_place, upload
+
+_OPEN_TO_OWNER = 0o700
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Where files go on each host.
+
+    Args:
+        path: as it was written.
+        single: the name of the one source, which may be renamed; "" when there are several, or contents alone.
+        contents: a source's contents go into the destination itself, as rsync has it for `dir/`.
+        mode: permission bits for all files; None leaves them as they are.
+        owner: `user`, `user:group` or `:group`; "" leaves it.
+        filter: what it leaves out is not deleted either.
+    """
+
+    path: str
+    single: str = ""
+    contents: bool = False
+    mode: int | None = None
+    owner: str = ""
+    filter: Filter = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the destination turned out to be on a host.
+
+    Args:
+        directory: what goes there goes into this directory; "" when `renamed` is set.
+        renamed: the path that the single source is to have.
+        exists: whether `directory` is there already.
+    """
+
+    single: str
+    directory: str = ""
+    renamed: str = ""
+    exists: bool = True
+
+    def of(self, path: str) -> str:
+        """The place of an entry, by its path in the tree."""
+        return f"{self.renamed}{path[len(self.single) :]}" if self.renamed else join(self.directory, path)
+
+
+class Putting:
+    """For one thread."""
+
+    def __init__(
+        self,
+        session: Session,
+        destination: Destination,
+        tree: Tree,
+        choices: Choices,
+        account: Account,
+        shared: Shared,
+        cancel: Cancel,
+    ) -> None:
+        self._session = session
+        self._destination = destination
+        self._tree = tree
+        self._choices = choices
+        self._account = account
+        self._shared = shared
+        self._cancel = cancel
+        self._pace = Pace(shared.throttle, Throttle(choices.limit_per_host), cancel)
+
+    def run(self) -> None:
+        """Raises: TransferError when nothing can be done at all, and what the session raises."""
+        with self._session.sftp(self._cancel) as sftp:
+            place = self._place(sftp)
+            inside = self._destination.contents and place.exists
+            seen = Survey() if self._nothing_there(place) else survey(sftp, self._tree.entries, place.of, inside=inside)
+            steps = self._plan(place, seen)
+            self._account.expect(
+                sum(step.act == "move" for step in steps), sum(step.entry.size for step in steps if step.act == "move")
+            )
+            extra = self._extra(seen) if self._choices.delete else {}
+            if self._choices.dry:
+                self._account.tell(steps, extra, place.of)
+            else:
+                self._do(sftp, steps, place, seen, extra)
+        for skipped in self._tree.skipped:
+            self._account.done("skipped", skipped.path, why=skipped.why)
+
+    def _nothing_there(self, place: Place) -> bool:
+        return bool(place.directory) and not place.exists
+
+    # Where to
+
+    def _place(self, sftp: Sftp) -> Place:
+        """Decide what the destination means on this host, and make what is missing if that was asked for."""
+        path = at_home(self._destination.path)
+        single = self._destination.single
+        into = path.endswith("/") or not single
+        there = sftp.run(look(sftp, path))
+        if there is not None and there.kind == "directory":
+            return Place(single, directory=path)
+        if there is not None and into:
+            raise WrongKind(f"{path} is no directory")
+        if into:
+            self._need(sftp, parent(path) if self._destination.contents else path)
+            if self._destination.contents and not self._choices.dry:
+                sftp.expect_ok(sftp.result(sftp.mkdir(path.rstrip("/") or "/")))
+            return Place(single, directory=path, exists=False)
+        above = parent(path)
+        if above:
+            self._need(sftp, above)
+        return Place(single, renamed=self._real(sftp, path) if there is not None else path)
+
+    def _real(self, sftp: Sftp, path: str) -> str:
+        """Where a link that the user named leads: the file there is replaced, as scp does, and not the link."""
+        itself = sftp.run(look_at_link(sftp, path))
+        if itself is None or itself.kind != "link":
+            return path
+        return sftp.name(sftp.result(sftp.realpath(path)))
+
+    def _need(self, sftp: Sftp, directory: str) -> None:
+        """It has to be there, or is made with --mkdir. Raises: NoSuchFile, WrongKind."""
+        if not directory:
+            return
+        there = sftp.run(look(sftp, directory))
+        if there is not None and there.kind != "directory":
+            raise WrongKind(f"{directory} is no directory")
+        if there is not None:
+            return
+        if not self._choices.mkdir:
+            raise NoSuchFile(f"there is no directory {directory}", hint="--mkdir makes it")
+        above = parent(directory)
+        if above and above != directory:
+            self._need(sftp, above)
+        if not self._choices.dry:
+            sftp.expect_ok(sftp.result(sftp.mkdir(directory.rstrip("/"))))
+
+    # What
+
+    def _plan(self, place: Place, seen: Survey) -> list[Step]:
+        same = self._same_content(place, seen) if self._choices.checksum else set()
+        return plan(
+            self._tree.entries, seen.present, self._choices, self._destination.mode, lambda entry: entry.path in same
+        )
+
+    def _same_content(self, place: Place, seen: Survey) -> set[str]:
+        """The files that are there with the same content already, of those with the same size."""
+        asked = of_same_size(self._tree.entries, seen.present)
+        theirs = remote_digests(self._session, [place.of(entry.path) for entry in asked], self._cancel)
+        return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._digest(entry)}
+
+    def _digest(self, entry: Entry) -> str:
+        try:
+            return self._shared.digests.of(entry.source, self._cancel)
+        except TransferError:
+            return "unreadable"  # which is told when it is to be sent
+
+    def _extra(self, seen: Survey) -> dict[str, str]:
+        """What is to be deleted: in a directory of the tree, not of the source, and not left out on purpose."""
+        return {
+            path: kind
+            for path, kind in seen.others.items()
+            if not self._destination.filter.excludes(self._in_tree(path), directory=kind == "directory")
+        }
+
+    def _in_tree(self, path: str) -> str:
+        """A path as the filters see it: from the top of the source directory on."""
+        return path if self._destination.contents else path.partition("/")[2]
+
+    # Doing it
+
+    def _do(self, sftp: Sftp, steps: Sequence[Step], place: Place, seen: Survey, extra: dict[str, str]) -> None:
+        owner = owner_numbers(self._session, self._destination.owner, self._cancel) if self._destination.owner else None
+        bad = self._make_directories(sftp, steps, place)
+        steps = [step for step in steps if not is_within(step.entry.path, bad)]
+        self._account.unmoved(steps, place.of)
+        placed: list[Step] = []
+        for batch in batches(steps):
+            placed += self._move(sftp, batch, place, seen.parts, owner)
+        self._make_links(sftp, [step for step in steps if step.act == "link"], place)
+        self._clean(sftp, placed, place, seen.parts)
+        for path, error in remove_remote(sftp, {place.of(path): kind for path, kind in extra.items()}):
+            if error is None:
+                self._account.done("deleted", path)
+            else:
+                self._account.failed(path, error)
+        self._finish_directories(sftp, steps, place, owner)
+
+    def _make_directories(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> set[str]:
+        """Level by level. Returns: those that could not be made, for which nothing more is tried inside."""
+        bad = {step.entry.path for step in steps if step.act == "refuse" and step.entry.kind == "directory"}
+        made = [step for step in steps if step.act == "make"]
+        for depth in sorted({step.entry.path.count("/") for step in made}):
+            level = [step for step in made if step.entry.path.count("/") == depth]
+            works = [self._make(sftp, step, place) for step in level if not is_within(step.entry.path, bad)]
+            for step, error in sftp.drive(works, WIDTH):
+                if error is None:
+                    self._account.done("made", place.of(step.entry.path))
+                else:
+                    bad.add(step.entry.path)
+                    self._account.failed(place.of(step.entry.path), error)
+        return bad
+
+    def _make(self, sftp: Sftp, step: Step, place: Place) -> Steps[tuple[Step, TransferError | None]]:
+        path = place.of(step.entry.path)
+        ticket = sftp.mkdir(path, step.mode | _OPEN_TO_OWNER)
+        yield ticket
+        try:
+            sftp.expect_ok(ticket)
+        except ServerFailure as error:  # it may have been made meanwhile
+            there = yield from look(sftp, path)
+            return step, None if there is not None and there.kind == "directory" else error
+        except TransferError as error:
+            return step, error
+        return step, None
+
+    def _move(
+        self,
+        sftp: Sftp,
+        batch: Sequence[Step],
+        place: Place,
+        parts: dict[str, list[Part]],
+        owner: tuple[int, int] | None,
+    ) -> list[Step]:
+        """Send a batch and put it in place. Returns: what is in place."""
+        began = time.monotonic()
+        works = (self._send(sftp, step, place, parts, owner) for step in batch)
+        arrived = []
+        for sending, error in sftp.drive(works, WIDTH):
+            if error is None:
+                arrived.append(sending)
+            else:
+                self._fail(sending, error)
+        arrived = self._verified(sftp, arrived)
+        done = []
+        for sending, error in sftp.drive((self._settle(sftp, sending) for sending in arrived), WIDTH):
+            if error is None:
+                size = sending.step.entry.size
+                self._account.done("sent", sending.target, size=size, seconds=time.monotonic() - began)
+                done.append(sending.step)
+            else:
+                self._fail(sending, error)
+        return done
+
+    def _fail(self, sending: Sending, error: TransferError) -> None:
+        self._account.failed(sending.target, error)
+
+    def _send(
+        self,
+        sftp: Sftp,
+        step: Step,
+        place: Place,
+        parts: dict[str, list[Part]],
+        owner: tuple[int, int] | None,
+    ) -> Steps[tuple[Sending, TransferError | None]]:
+        entry = step.entry
+        target = place.of(entry.path)
+        part = new_part(entry, target)
+        begin = 0
+        if self._choices.resume:
+            begin = yield from _taken_over(sftp, entry, target, part, parts.get(entry.path, ()))
+        mtime = entry.mtime if self._choices.keeps_times else None
+        sending = Sending(step, target, part, begin, owner, mtime)
+        error = yield from upload(sftp, sending, self._pace.take, self._account.moved)
+        return sending, error
+
+    def _settle(self, sftp: Sftp, sending: Sending) -> Steps[tuple[Sending, TransferError | None]]:
+        replaces = sending.step.replaced is not None
+        error = yield from put_in_place(
+            sftp, sending.part, sending.target, replaces=replaces, backup=self._choices.backup
+        )
+        return sending, error
+
+    def _verified(self, sftp: Sftp, arrived: list[Sending]) -> list[Sending]:
+        """Those whose content is right, of those to check: all with --verify, else what was resumed."""
+        checked = [sending for sending in arrived if self._choices.verify or sending.begin]
+        if not checked:
+            return arrived
+        try:
+            theirs = remote_digests(self._session, [sending.part for sending in checked], self._cancel)
+        except ToolMissing:
+            if self._choices.verify:
+                raise
+            return arrived
+        wrong = set()
+        for sending, digest in zip(checked, theirs, strict=True):
+            if digest != self._digest(sending.step.entry):
+                wrong.add(sending.part)
+                self._fail(sending, DigestMismatch(f"{sending.target} did not arrive as it was sent", hint="try again"))
+                sftp.result(sftp.remove(sending.part))
+        return [sending for sending in arrived if sending.part not in wrong]
+
+    def _make_links(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> None:
+        for step, error in sftp.drive((self._link(sftp, step, place) for step in steps), WIDTH):
+            path = place.of(step.entry.path)
+            if error is None:
+                self._account.done("linked", path)
+            else:
+                self._account.failed(path, error)
+
+    def _link(self, sftp: Sftp, step: Step, place: Place) -> Steps[tuple[Step, TransferError | None]]:
+        target = place.of(step.entry.path)
+        part = new_part(step.entry, target)
+        ticket = sftp.symlink(step.entry.target, part)
+        yield ticket
+        try:
+            sftp.expect_ok(ticket)
+        except TransferError as error:
+            return step, error
+        replaces = step.replaced is not None
+        return step, (yield from put_in_place(sftp, part, target, replaces=replaces, backup=self._choices.backup))
+
+    def _clean(self, sftp: Sftp, placed: Sequence[Step], place: Place, parts: dict[str, list[Part]]) -> None:
+        """Remove what earlier transfers left of the files that are now in place."""
+        if parts:
+            old = [
+                join(parent(place.of(step.entry.path)), name)
+                for step in placed
+                for name, _ in parts.get(step.entry.path, ())
+            ]
+            for ticket in [sftp.remove(path) for path in old]:
+                sftp.result(ticket)  # one taken over is gone already
+
+    def _finish_directories(
+        self, sftp: Sftp, steps: Sequence[Step], place: Place, owner: tuple[int, int] | None
+    ) -> None:
+        """Owner, mode and time of directories, when nothing goes into them any more; the deepest first."""
+        asked = []
+        for step in reversed(steps):
+            if step.entry.kind != "directory" or step.act not in {"make", "keep"}:
+                continue
+            path = place.of(step.entry.path)
+            if owner is not None and step.act == "make":
+                asked.append((path, sftp.setstat(path, owner=owner)))
+            if self._choices.preserve:
+                asked.append((path, sftp.setstat(path, mode=step.entry.mode)))
+            if self._choices.preserve:
+                asked.append((path, sftp.setstat(path, mtime=step.entry.mtime)))
+        for path, ticket in asked:
+            try:
+                sftp.expect_ok(sftp.result(ticket))
+            except TransferError as error:
+                self._account.failed(path, error)
+
+
+def _taken_over(sftp: Sftp, entry: Entry, target: str, part: str, old: Sequence[Part]) -> Steps[int]:
+    """Give the largest part of exactly this file the name of ours. Returns: where to go on."""
+    mine = [found for found in old if is_part_of(found[0], base(target), entry.size, entry.mtime)]
+    name, size = max(mine, key=lambda found: found[1], default=("", 0))
+    begin = max(0, min(size, entry.size) - RESUME_MARGIN)
+    if not begin:
+        return 0
+    ticket = sftp.rename(join(parent(target), name), part)
+    yield ticket
+    try:
+        sftp.expect_ok(ticket)
+    except TransferError:
+        return 0  # another transfer has taken it
+    return begin

@@ -1,0 +1,296 @@
+"""Looking at files on a host over SFTP: what is there, what matches, and whole trees. Changes nothing.
+
+Every name is judged as it comes in. Directories are listed side by side, a level of the tree at a time, and a
+tree has bounds, for a hostile or broken server can list a directory inside itself for ever.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
+from fleetctl.ssh.sftp import Attributes, Sftp, Steps
+from fleetctl.transfer.choices import Links
+from fleetctl.transfer.names import base, checked, join, parent, stays_inside
+from fleetctl.transfer.patterns import Filter, component_matches, is_pattern, split_pattern, unescaped
+from fleetctl.transfer.tree import Entry, Kind
+
+DEEPEST = 100
+MOST_ENTRIES = 500_000
+WIDTH = 32
+"""How many directories, or small requests, are under way at once."""
+_LISTINGS_AHEAD = 2
+
+Names = list[tuple[str, Attributes]]
+
+
+@dataclass(slots=True)
+class Found:
+    """What a walk brought: entries, parents first; what it did not take; what it could not read or refused."""
+
+    entries: list[Entry] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, TransferError]] = field(default_factory=list)
+
+
+def at_home(path: str) -> str:
+    """The path as SFTP has it, whose session begins in the home directory. Raises: NameRefused for `~other`."""
+    if path == "~" or path.startswith("~/"):
+        return path[1:].lstrip("/") or "."
+    if path.startswith("~"):
+        raise NameRefused(f"{path}: the home of another user is not known here", hint="write its path out")
+    return path or "."
+
+
+def look(sftp: Sftp, path: str) -> Steps[Attributes | None]:
+    """What a path leads to, links followed; None when nothing is there. Raises: TransferError."""
+    return _looked(sftp, path, follow=True)
+
+
+def look_at_link(sftp: Sftp, path: str) -> Steps[Attributes | None]:
+    """What stands at a path, a link itself; None when nothing does. Raises: TransferError."""
+    return _looked(sftp, path, follow=False)
+
+
+def _looked(sftp: Sftp, path: str, *, follow: bool) -> Steps[Attributes | None]:
+    ticket = sftp.stat(path) if follow else sftp.lstat(path)
+    yield ticket
+    try:
+        return sftp.attributes(ticket)
+    except NoSuchFile:
+        return None
+
+
+def listing(sftp: Sftp, path: str, most: int = MOST_ENTRIES) -> Steps[Names]:
+    """All that a directory holds, `.` and `..` aside; names are not judged yet. Raises: TransferError."""
+    opened = sftp.opendir(path)
+    yield opened
+    handle = sftp.handle(opened)
+    found: Names = []
+    ahead = deque(sftp.readdir(handle, path) for _ in range(_LISTINGS_AHEAD))
+    try:
+        while True:
+            ticket = ahead.popleft()
+            yield ticket
+            names = sftp.names(ticket)
+            if names is None:
+                return found
+            found += [item for item in names if item[0] not in {".", ".."}]
+            if len(found) > most:
+                raise TooMuch(f"{path} lists more than {most:,} names")
+            ahead.append(sftp.readdir(handle, path))
+    finally:
+        sftp.close(handle, path)
+
+
+def some_names(sftp: Sftp, path: str, most: int) -> Steps[list[str]]:
+    """The names in a directory, or none where there are too many, or they may not be read."""
+    try:
+        names = yield from listing(sftp, path, most)
+    except TransferError:
+        return []
+    return [name for name, _ in names]
+
+
+def matching(sftp: Sftp, pattern: str) -> list[str]:
+    """The paths that a pattern stands for, sorted; a path without one stands for itself.
+
+    Raises: NoSuchFile when a pattern matches nothing, TooMuch, AccessDenied.
+    """
+    if not is_pattern(pattern):
+        return [unescaped(pattern)]
+    start, components = split_pattern(pattern)
+    found = sorted({path.rstrip("/") for path in _matches(sftp, at_home(start), components)})
+    if not found:
+        raise NoSuchFile(f"nothing matches {pattern}")
+    return found
+
+
+def _matches(sftp: Sftp, start: str, components: Sequence[str]) -> Iterator[str]:
+    """Level by level: places that were reached, each with the components that are still to match below it."""
+    level: list[tuple[str, tuple[str, ...]]] = [(start, tuple(components))]
+    count = 0
+    for _ in range(DEEPEST):
+        if not level:
+            return
+        following: list[tuple[str, tuple[str, ...]]] = []
+        for place, rest, names in sftp.drive([_listed(sftp, place, rest) for place, rest in level], WIDTH):
+            count += len(names)
+            if count > MOST_ENTRIES:
+                raise TooMuch(f"more than {MOST_ENTRIES:,} names to compare with the pattern")
+            for name, attributes in names:
+                hits, below = _compare(checked(name), attributes, rest)
+                path = name if place == "." else join(place, name)
+                if hits:
+                    yield path
+                following += [(path, more) for more in below]
+        level = list(dict.fromkeys(following))
+    raise TooMuch(f"directories deeper than {DEEPEST} levels")
+
+
+def _listed(sftp: Sftp, place: str, rest: tuple[str, ...]) -> Steps[tuple[str, tuple[str, ...], Names]]:
+    try:
+        names = yield from listing(sftp, place)
+    except TransferError:
+        return place, rest, []  # what cannot be listed matches nothing, as in a shell
+    return place, rest, names
+
+
+def _compare(name: str, attributes: Attributes, rest: tuple[str, ...]) -> tuple[bool, list[tuple[str, ...]]]:
+    """Whether a name is a match in full, and which components are to be matched inside it."""
+    head, *tail = rest
+    deep = attributes.kind in {"directory", "link"}
+    if head == "**":
+        hits, below = (True, []) if not tail else _compare(name, attributes, tuple(tail))
+        goes_on = attributes.kind == "directory" and not name.startswith(".")
+        return hits, [*below, *([rest] if goes_on else [])]
+    if not component_matches(head, name):
+        return False, []
+    if not tail:
+        return True, []
+    ends_here = tail == ["**"]  # zero directories more
+    return ends_here, [tuple(tail)] if deep else []
+
+
+class Walk:
+    """One walk through directories of a host. Attributes as they are at the time of the listing."""
+
+    def __init__(self, sftp: Sftp, choice: Filter, links: Links) -> None:
+        self._sftp = sftp
+        self._filter = choice
+        self._links = links
+        self.found = Found()
+
+    def take(self, source: str, path: str, *, recursive: bool) -> None:
+        """Add what the user named; a link itself is followed.
+
+        Args:
+            source: the remote path.
+            path: where it goes; "" for the contents of a directory alone.
+
+        Raises: NoSuchFile, WrongKind for a directory without `recursive`, TooMuch.
+        """
+        attributes = self._sftp.run(look(self._sftp, source))
+        if attributes is None:
+            raise NoSuchFile(f"cannot read {source}: no such file or directory")
+        if attributes.kind == "directory":
+            if not recursive:
+                raise WrongKind(f"{source} is a directory", hint="add -r")
+            if path:
+                self._add(_entry(path, source, attributes))
+            self._walk(source, path)
+        elif attributes.kind == "file":
+            self._add(_entry(path or base(source), source, attributes))
+        else:
+            raise WrongKind(f"{source} is not a regular file")
+
+    def _walk(self, source: str, path: str) -> None:
+        top = self._sftp.name(self._sftp.result(self._sftp.realpath(source))) if self._links == "follow" else ""
+        level: list[tuple[str, str, tuple[str, ...]]] = [(source, path, (top,))]
+        for _ in range(DEEPEST):
+            if not level:
+                return
+            following: list[tuple[str, str, tuple[str, ...]]] = []
+            works = [self._directory(place, inside, above, path) for place, inside, above in level]
+            for below in self._sftp.drive(works, WIDTH):
+                following += below
+            level = sorted(following)
+        raise TooMuch(f"{source} is deeper than {DEEPEST} levels")
+
+    def _directory(
+        self, place: str, inside: str, above: tuple[str, ...], root: str
+    ) -> Steps[list[tuple[str, str, tuple[str, ...]]]]:
+        """Take in one directory. Returns: those in it."""
+        try:
+            names = yield from listing(self._sftp, place)
+        except TooMuch:
+            raise
+        except TransferError as error:
+            self.found.failed.append((inside or place, error))
+            return []
+        below = []
+        for name, attributes in sorted(names, key=lambda item: item[0]):
+            try:
+                path = join(inside, checked(name))
+            except NameRefused as error:
+                self.found.failed.append((inside or place, error))
+                continue
+            source = join(place, name)
+            chain = above
+            if attributes.kind == "link" and self._links == "follow":
+                followed = yield from self._followed(source, path, above)
+                if followed is None:
+                    continue
+                attributes, chain = followed
+            elif attributes.kind == "directory" and self._links == "follow":
+                chain = (*above, join(above[-1], name))
+            if self._filter.excludes(_below(path, root), directory=attributes.kind == "directory"):
+                if attributes.kind == "directory" and self._filter.descends(_below(path, root)):
+                    below.append((source, path, chain))
+                continue
+            yield from self._member(source, path, attributes, root)
+            if attributes.kind == "directory":
+                below.append((source, path, chain))
+        return below
+
+    def _member(self, source: str, path: str, attributes: Attributes, root: str) -> Steps[None]:
+        if attributes.kind == "link":
+            if self._links == "skip":
+                self.found.skipped.append((path, "a link"))
+                return
+            ticket = self._sftp.readlink(source)
+            yield ticket
+            try:
+                target = self._sftp.name(ticket)
+            except TransferError as error:
+                self.found.failed.append((path, error))
+                return
+            if "\0" in target or not stays_inside(_below(path, root), target):
+                self.found.skipped.append((path, f"a link that leads out of the tree, to {target}"))
+                return
+            self._add(Entry(path, "link", target=target, source=source, mtime=attributes.mtime or 0))
+        elif attributes.kind == "other":
+            self.found.skipped.append((path, "not a regular file"))
+        else:
+            self._add(_entry(path, source, attributes))
+
+    def _followed(
+        self, source: str, path: str, above: tuple[str, ...]
+    ) -> Steps[tuple[Attributes, tuple[str, ...]] | None]:
+        """What a link leads to; None, and a note, where that is nothing, outside the tree, or a directory above."""
+        attributes = yield from look(self._sftp, source)
+        if attributes is None:
+            self.found.skipped.append((path, "a link that leads nowhere"))
+            return None
+        ticket = self._sftp.realpath(source)
+        yield ticket
+        real = self._sftp.name(ticket)
+        if real != above[0] and not real.startswith(f"{above[0].rstrip('/')}/"):
+            self.found.skipped.append((path, f"a link that leads out of the tree, to {real}"))
+            return None
+        if real in above:
+            self.found.skipped.append((path, "a link to a directory that it is in"))
+            return None
+        return attributes, (*above, real)
+
+    def _add(self, entry: Entry) -> None:
+        if len(self.found.entries) >= MOST_ENTRIES:
+            raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
+        self.found.entries.append(entry)
+
+
+def _entry(path: str, source: str, attributes: Attributes) -> Entry:
+    """Set-user-id bits of a server mean nothing good here."""
+    kind: Kind = "directory" if attributes.kind == "directory" else "file"
+    return Entry(path, kind, attributes.size or 0, attributes.mtime or 0, attributes.permissions & 0o777, source)
+
+
+def _below(path: str, root: str) -> str:
+    return path[len(root) + 1 :] if root else path
+
+
+def directories_of(paths: Iterable[str]) -> list[str]:
+    """The directories that some paths are in, each once."""
+    return list(dict.fromkeys(map(parent, paths)))

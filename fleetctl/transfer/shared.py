@@ -1,0 +1,32 @@
+"""What the hosts of one run share while they move files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fleetctl.cancel import Cancel
+from fleetctl.transfer.digests import LocalDigests
+from fleetctl.transfer.throttle import Throttle
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """`throttle` is the limit over all hosts; `digests` of local files are computed once for all."""
+
+    throttle: Throttle = field(default_factory=lambda: Throttle(None))
+    digests: LocalDigests = field(default_factory=LocalDigests)
+
+
+class Pace:
+    """How fast one host's bytes may move: its own limit, and that of the fleet."""
+
+    def __init__(self, shared: Throttle, own: Throttle, cancel: Cancel) -> None:
+        self._throttles = (own, shared)
+        self._cancel = cancel
+
+    def take(self, most: int) -> int:
+        """Wait until bytes may move, `most` of them or fewer. Returns: how many. Raises: Cancelled."""
+        size = min(throttle.piece(most) for throttle in self._throttles)
+        for throttle in self._throttles:
+            throttle.take(size, self._cancel)
+        return size

@@ -1,0 +1,200 @@
+"""Many small files as one tar stream: no round trip for each, where the other side has a tar.
+
+A tree that is new on a host is unpacked beside its place and renamed when it is complete. What comes from a host
+is taken only if it was asked for, under the name that it was asked by.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import NoSpace, ToolMissing, TransferError
+from fleetctl.ssh.session import Session
+from fleetctl.transfer.archive import ArchiveReader, Data, Member, ending, header, padding
+from fleetctl.transfer.landing import Arriving, Landing
+from fleetctl.transfer.names import parent
+from fleetctl.transfer.plan import Step
+from fleetctl.transfer.system import local
+from fleetctl.transfer.upload import open_source
+
+FEWEST = 32
+"""Fewer files are not worth a stream of their own."""
+_PIECE = 256 * 1024
+_OPEN_TO_OWNER = 0o700
+
+# The mark is the last member: only with it is the archive complete, for some tars take a cut stream as an end.
+_UNPACK = """
+part=$1 mark=$2
+mkdir "$part" || exit 3
+trap 'rm -rf "$part"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+shift 2
+tar "$@" -xof - -C "$part" && [ -f "$part/$mark" ] && rm -f "$part/$mark" && trap - EXIT && echo complete
+"""
+_PACK = 'cd "$1" && exec tar -cf - --null -T -'
+
+
+def send_tree(
+    session: Session,
+    steps: Sequence[Step],
+    top: str,
+    part: str,
+    flags: Sequence[str],
+    sent: Callable[[int], None],
+    cancel: Cancel,
+) -> None:
+    """Unpack a tree into the new directory `part` on the host, complete or not at all.
+
+    Args:
+        steps: what is in the tree, parents first.
+        top: the path that their paths begin with; "" for none.
+        flags: for the tar there, besides -x.
+        sent: told of bytes of files, before they are sent; may wait.
+
+    Raises: ToolMissing when there is no tar that does it, TransferError, and what the session raises.
+    """
+    mark = f".complete-{secrets.token_hex(8)}"
+    words = " ".join(map(shlex.quote, (part, mark, *flags)))
+    with session.pipe(f"exec sh -c {shlex.quote(_UNPACK)} sh {words}", cancel) as pipe:
+        try:
+            for piece in _in_pieces(_archive(steps, top, mark, sent)):
+                pipe.send(piece)
+        except EOFError:
+            pass  # it has ended before its time, and says below why
+        except TransferError:
+            pipe.end_input()  # without the mark, so that nothing stays there
+            b"".join(pipe.output())
+            raise
+        pipe.end_input()
+        said = b"".join(pipe.output())
+        ended, complaint = pipe.ended()
+    if ended.exit_code == 0 and said.split()[-1:] == [b"complete"]:
+        return
+    if "no space" in complaint.lower() or "quota" in complaint.lower():
+        raise NoSpace("cannot unpack the files there: no space left", hint="make room, then run it again")
+    raise ToolMissing(f"the host's tar does not do it: {complaint or 'it gave no reason'}", hint="--via sftp")
+
+
+def _archive(steps: Sequence[Step], top: str, mark: str, sent: Callable[[int], None]) -> Iterator[bytes]:
+    size = 0
+    skip = len(top) + 1 if top else 0
+    for step in steps:
+        for piece in _member(step, step.entry.path[skip:], sent):
+            size += len(piece)
+            yield piece
+    last = header(mark, "file")
+    yield last
+    yield ending(size + len(last))
+
+
+def _member(step: Step, path: str, sent: Callable[[int], None]) -> Iterator[bytes]:
+    entry = step.entry
+    if not path:
+        return  # the top itself is made there
+    if entry.kind == "file":
+        descriptor = open_source(entry)
+        try:
+            yield header(path, "file", size=entry.size, mode=step.mode, mtime=entry.mtime)
+            place = 0
+            while place < entry.size:
+                with local(f"read {entry.source}"):
+                    piece = os.pread(descriptor, min(_PIECE, entry.size - place), place)
+                if not piece:
+                    raise TransferError(f"{entry.source} shrank while it was read")
+                sent(len(piece))
+                yield piece
+                place += len(piece)
+        finally:
+            os.close(descriptor)
+        yield padding(entry.size)
+    elif entry.kind == "directory":
+        yield header(path, "directory", mode=step.mode | _OPEN_TO_OWNER, mtime=entry.mtime)
+    else:
+        yield header(path, "link", mode=0o777, mtime=entry.mtime, target=entry.target)
+
+
+def _in_pieces(data: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer and larger pieces."""
+    held: list[bytes] = []
+    size = 0
+    for piece in data:
+        held.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def receive_files(
+    session: Session,
+    steps: Sequence[Step],
+    landing: Landing,
+    received: Callable[[int], None],
+    cancel: Cancel,
+) -> list[Arriving]:
+    """Fetch files in one stream, each to its temporary name.
+
+    Returns: those that came whole. None at all when the host's tar could not read them all, or there is none: it may
+        have filled up with zeros what it could not read.
+    Raises: TransferError when they cannot be written here, and what the session raises.
+    """
+    above = _common([step.entry.source for step in steps])
+    asked = {step.entry.source[len(above) :].lstrip("/"): step for step in steps}
+    arrived: list[Arriving] = []
+    done = False
+    try:
+        with session.pipe(f"exec sh -c {shlex.quote(_PACK)} sh {shlex.quote(above or '.')}", cancel) as pipe:
+            try:
+                pipe.send(b"".join(b"./%b\0" % os.fsencode(path) for path in asked))
+                pipe.end_input()
+            except EOFError:
+                pass  # it has ended before its time
+            complete = _unpack(pipe.output(), asked, landing, arrived, received)
+            ended, _ = pipe.ended()
+        done = complete and ended.exit_code == 0
+    finally:
+        if not done:
+            for one in arrived:
+                landing.drop(one, keep=False)
+    return arrived if done else []
+
+
+def _unpack(
+    data: Iterator[memoryview],
+    asked: Mapping[str, Step],
+    landing: Landing,
+    arrived: list[Arriving],
+    received: Callable[[int], None],
+) -> bool:
+    """Returns: whether the archive is complete."""
+    reader = ArchiveReader()
+    open_one: Arriving | None = None
+    place = size = 0
+    for piece in data:
+        for item in reader.feed(piece):
+            if isinstance(item, Member):
+                step = asked.get(item.path) if item.kind == "file" else None
+                open_one = landing.begin(step, resume=False) if step is not None else None
+                place, size = 0, item.size
+                if open_one is not None:
+                    arrived.append(open_one)
+            elif isinstance(item, Data) and open_one is not None:
+                open_one.write(place, memoryview(item.data))
+                received(len(item.data))
+                place += len(item.data)
+            if open_one is not None and place == size:
+                landing.end(open_one, size)
+                open_one = None
+    return reader.complete
+
+
+def _common(sources: Sequence[str]) -> str:
+    """The directory that all of them are below, "" where that is the one a session begins in."""
+    if all(source.startswith("/") for source in sources) or not any(source.startswith("/") for source in sources):
+        return os.path.commonpath([parent(source) or "." for source in sources]).removeprefix(".")
+    return ""

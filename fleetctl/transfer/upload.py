@@ -1,0 +1,203 @@
+"""One file to a host over SFTP: written under a temporary name with many requests under way, then put in place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fleetctl.errors import FleetError, ServerFailure, SourceChanged, TransferError
+from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
+from fleetctl.transfer.names import base, join, parent
+from fleetctl.transfer.parts import part_name
+from fleetctl.transfer.plan import Step
+from fleetctl.transfer.system import local
+from fleetctl.transfer.tree import Entry
+
+_UNDER_WAY = 16
+"""Writes that are not yet answered; a server's window holds about eight of the largest."""
+RESUME_MARGIN = 8 * 1024 * 1024
+"""What may not have been written in order before a transfer broke off: more than is ever under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A file on its way.
+
+    Args:
+        target: the path that it is to have on the host.
+        part: where it is written.
+        begin: how many bytes an earlier transfer had brought there.
+        owner: user and group by number, or None to leave them.
+        mtime: to be set, or None.
+    """
+
+    step: Step
+    target: str
+    part: str
+    begin: int = 0
+    owner: tuple[int, int] | None = None
+    mtime: int | None = None
+
+
+def new_part(entry: Entry, target: str) -> str:
+    return join(parent(target), part_name(base(target), entry.size, entry.mtime))
+
+
+def open_source(entry: Entry) -> int:
+    """A descriptor to read a local file from, for the caller to close. Raises: TransferError, SourceChanged."""
+    with local(f"read {entry.source}"):
+        descriptor = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        _check_still(entry, descriptor)
+    except FleetError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_still(entry: Entry, descriptor: int) -> None:
+    """It may have grown, as logs do: what was there when the run began is sent. Raises: SourceChanged."""
+    with local(f"read {entry.source}"):
+        now = os.fstat(descriptor)
+    grown = now.st_size > entry.size
+    if not stat.S_ISREG(now.st_mode) or now.st_size < entry.size or (not grown and int(now.st_mtime) != entry.mtime):
+        raise SourceChanged(f"{entry.source} was changed since the run began", hint="run it again")
+
+
+def upload(
+    sftp: Sftp, sending: Sending, take: Callable[[int], int], moved: Callable[[int], None]
+) -> Steps[TransferError | None]:
+    """Write all of a file to its part. Returns: why it failed; the part is removed then, unless it may be resumed.
+
+    Args:
+        take: waits until so many bytes may go, at most; returns how many may.
+        moved: told of bytes that the server has.
+    """
+    try:
+        descriptor = open_source(sending.step.entry)
+    except TransferError as error:
+        return error
+    try:
+        yield from _written(sftp, sending, descriptor, take, moved)
+    except TransferError as error:
+        yield sftp.remove(sending.part)  # its own failure would tell nothing new
+        return error
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _written(
+    sftp: Sftp, sending: Sending, descriptor: int, take: Callable[[int], int], moved: Callable[[int], None]
+) -> Steps[None]:
+    entry, part = sending.step.entry, sending.part
+    flags = WRITE if sending.begin else WRITE | CREATE | EXCLUSIVE
+    opened = sftp.open(part, flags, sending.step.mode | 0o200)
+    yield opened
+    handle = sftp.handle(opened)
+    try:
+        under_way: deque[tuple[Ticket, int]] = deque()
+        place = sending.begin
+        while place < entry.size:
+            data = _read(descriptor, entry, place, take(min(sftp.largest_write, entry.size - place)))
+            under_way.append((sftp.write(handle, place, data, part), len(data)))
+            place += len(data)
+            if len(under_way) >= _UNDER_WAY:
+                yield from _confirmed(sftp, under_way, moved)
+        _check_still(entry, descriptor)
+        under_way += [(ticket, 0) for ticket in _attributes(sftp, handle, sending)]
+        while under_way:
+            yield from _confirmed(sftp, under_way, moved)
+    except TransferError:
+        yield sftp.close(handle, part)
+        raise
+    closed = sftp.close(handle, part)
+    yield closed
+    sftp.expect_ok(closed)
+
+
+def _attributes(sftp: Sftp, handle: bytes, sending: Sending) -> list[Ticket]:
+    """The owner first: a change of owner may take set-user-id bits away (chown(2))."""
+    step, part = sending.step, sending.part
+    asked = []
+    if sending.owner is not None:
+        asked.append(sftp.fsetstat(handle, part, owner=sending.owner))
+    if step.exact:
+        asked.append(sftp.fsetstat(handle, part, mode=step.mode))
+    if sending.mtime is not None:
+        asked.append(sftp.fsetstat(handle, part, mtime=sending.mtime))
+    return asked
+
+
+def _confirmed(sftp: Sftp, under_way: deque[tuple[Ticket, int]], moved: Callable[[int], None]) -> Steps[None]:
+    ticket, size = under_way.popleft()
+    yield ticket
+    sftp.expect_ok(ticket)
+    moved(size)
+
+
+def _read(descriptor: int, entry: Entry, place: int, size: int) -> bytes:
+    with local(f"read {entry.source}"):
+        data = os.pread(descriptor, size, place)
+    if not data:
+        raise SourceChanged(f"{entry.source} shrank while it was read", hint="run it again")
+    return data
+
+
+def put_in_place(sftp: Sftp, part: str, target: str, *, replaces: bool, backup: bool) -> Steps[TransferError | None]:
+    """Give a part its name. Returns: why that failed; the part is removed then.
+
+    In one step where the server has posix-rename@openssh.com. Elsewhere what stands there goes aside first, which
+    leaves a moment without the file, and comes back when the second step fails.
+    """
+    try:
+        if backup and replaces:
+            yield from _keep_old(sftp, target)
+        if sftp.replaces:
+            yield from _ok(sftp, sftp.posix_rename(part, target))
+        elif replaces:
+            yield from _exchanged(sftp, part, target)
+        else:
+            yield from _ok(sftp, sftp.rename(part, target))
+    except TransferError as error:
+        yield sftp.remove(part)
+        return error
+    return None
+
+
+def _keep_old(sftp: Sftp, target: str) -> Steps[None]:
+    """As `name~`: a second name for it where the server can, so that there is no moment without the file."""
+    kept = f"{target}~"
+    if not sftp.links or not sftp.replaces:
+        yield sftp.remove(kept)  # it need not be there
+        yield from _ok(sftp, sftp.rename(target, kept))
+        return
+    aside = join(parent(target), part_name(base(kept), 0, 0))
+    yield from _ok(sftp, sftp.hard_link(target, aside))
+    yield from _ok(sftp, sftp.posix_rename(aside, kept))
+
+
+def _exchanged(sftp: Sftp, part: str, target: str) -> Steps[None]:
+    aside = join(parent(target), part_name(base(target), 0, 0))
+    moved_aside = sftp.rename(target, aside)
+    yield moved_aside
+    try:
+        sftp.expect_ok(moved_aside)
+    except TransferError:
+        aside = ""  # gone meanwhile, or kept as a backup already
+    try:
+        yield from _ok(sftp, sftp.rename(part, target))
+    except ServerFailure:
+        if aside:
+            yield sftp.rename(aside, target)
+        raise
+    if aside:
+        yield sftp.remove(aside)
+
+
+def _ok(sftp: Sftp, ticket: Ticket) -> Steps[None]:
+    yield ticket
+    sftp.expect_ok(ticket)
