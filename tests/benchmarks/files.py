@@ -75,9 +75,13 @@ class Disk:
 
     def expect(self, load: Load) -> None:
         """Raises: RuntimeError when something else has arrived."""
-        sizes = [path.stat().st_size for top in (self.got, self.put) for path in top.rglob("*") if path.is_file()]
-        if Load(len(sizes), sum(sizes)) != load:
-            raise RuntimeError(f"{len(sizes)} files of {sum(sizes)} bytes have arrived, and not {load}")
+        files = size = 0
+        for top in (self.got, self.put):
+            for directory, _, names in os.walk(top):
+                files += len(names)
+                size += sum(Path(directory, name).stat().st_size for name in names)
+        if Load(files, size) != load:
+            raise RuntimeError(f"{files} files of {size} bytes have arrived, and not {load}")
 
     def file(self, name: str, size: int) -> Load:
         """Make a file of random bytes, the same on both sides."""
