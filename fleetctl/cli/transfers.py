@@ -33,7 +33,7 @@ def put_operation(
 
     def make(hosts: Sequence[Host]) -> Put:
         if moving.delete:
-            _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {len(hosts)} hosts?", moving, output)
+            _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {len(hosts)} hosts?", output)
         if putting.per_host:
             own = {host.name: _own_tree(host.name, sources, moving, choice) for host in hosts}
             destination = Destination(remote, contents=True, mode=putting.mode, owner=putting.owner, filter=choice)
@@ -62,7 +62,7 @@ def get_operation(
         if moving.delete:
             if not moving.recursive:
                 raise UsageError("--delete needs a directory", hint="name one, with -r")
-            _agree(f"Delete here, in {local}, what {len(hosts)} hosts do not have?", moving, output)
+            _agree(f"Delete here, in {local}, what {len(hosts)} hosts do not have?", output)
         directory = str(Path(local).expanduser().absolute())
         choice = Filter(tuple(moving.exclude_files), tuple(moving.include))
         origin = Origin(tuple(sources), directory, getting.template, moving.recursive, choice)
@@ -139,20 +139,18 @@ def _check_distinct(template: str, sources: Sequence[str], hosts: Sequence[str])
             if place in taken:
                 raise UsageError(f"{taken[place]} and {owner} would both become {place}", hint=_DISTINCT_HINT)
             taken[place] = owner
-    for place in taken:
+    for place, owner in taken.items():
         above = place
         while "/" in above:
             above = above.rpartition("/")[0]
             if above in taken:
-                raise UsageError(
-                    f"{taken[place]} would be inside {above}, which {taken[above]} becomes", hint=_DISTINCT_HINT
-                )
+                raise UsageError(f"{owner} would be inside {above}, which {taken[above]} becomes", hint=_DISTINCT_HINT)
 
 
 _DISTINCT_HINT = "--as '{host}/{name}' keeps them apart; sources of one name need a run each"
 
 
-def _agree(question: str, moving: Moving, output: Output) -> None:
+def _agree(question: str, output: Output) -> None:
     """Raises: UsageError unless the user agrees."""
     if output.dry_run or output.yes or confirm(question):
         return

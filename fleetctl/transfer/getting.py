@@ -28,6 +28,7 @@ from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import WIDTH, Found, Walk, at_home, matching
 from fleetctl.transfer.shared import Pace, Shared
+from fleetctl.transfer.tarring import receive_files, suits_tar
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Kind
 
@@ -125,10 +126,7 @@ class Getting:
         found = {}
         missing: set[str] = set()
         for entry in entries:
-            if parent(entry.path) in missing:
-                there = None
-            else:
-                there = self._landing.present(entry.path)
+            there = None if parent(entry.path) in missing else self._landing.present(entry.path)
             if there is not None:
                 found[entry.path] = there
             elif entry.kind == "directory":
@@ -206,7 +204,9 @@ class Getting:
     def _move(self, sftp: Sftp, batch: Sequence[Step]) -> list[str]:
         """Fetch a batch and put it in place. Returns: the paths of what is in place."""
         began = time.monotonic()
-        arrived: list[Arriving] = []
+        arrived = self._stream(batch)
+        here = {one.step.entry.path for one in arrived}
+        batch = [step for step in batch if step.entry.path not in here]
         for step, (arriving, error) in sftp.drive((self._fetch(sftp, step) for step in batch), WIDTH):
             if arriving is not None:
                 arrived.append(arriving)
@@ -229,6 +229,20 @@ class Getting:
             seconds = time.monotonic() - began
             self._account.done("fetched", self._shown(entry.path), size=entry.size, seconds=seconds)
         return placed
+
+    def _stream(self, batch: Sequence[Step]) -> list[Arriving]:
+        """What comes in one stream, where that is worth it and the host has tar: the rest is fetched file by file."""
+        if self._choices.via == "sftp" or self._choices.resume:
+            return []
+        if self._choices.via == "auto" and not suits_tar(batch):
+            return []
+        received = self._pace.pass_on(self._account.moved)
+        try:
+            return receive_files(self._session, batch, self._landing, received, self._cancel)
+        except ToolMissing:
+            if self._choices.via == "tar":
+                raise
+            return []
 
     def _fetch(self, sftp: Sftp, step: Step) -> Steps[tuple[Step, Fetched]]:
         fetched = yield from download(

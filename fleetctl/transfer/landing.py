@@ -79,7 +79,7 @@ class Landing:
         self._open.clear()
 
     def shown(self, path: str) -> str:
-        return os.path.join(self.top, path)  # noqa: PTH118 - names may not be UTF-8, and stay as they are
+        return os.path.join(self.top, path)
 
     # Looking
 

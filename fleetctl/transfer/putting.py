@@ -18,13 +18,14 @@ from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.digests import remote_digests
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
-from fleetctl.transfer.parts import is_part_of
+from fleetctl.transfer.parts import is_part_of, part_directory
 from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import WIDTH, at_home, look, look_at_link
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.survey import Part, Survey, survey
+from fleetctl.transfer.tarring import send_tree, suits_tar
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Tree
 from fleetctl.transfer.upload import RESUME_MARGIN, Sending, new_part, put_in_place, upload
@@ -99,7 +100,7 @@ class Putting:
         with self._session.sftp(self._cancel) as sftp:
             place = self._place(sftp)
             inside = self._destination.contents and place.exists
-            seen = Survey() if self._nothing_there(place) else survey(sftp, self._tree.entries, place.of, inside=inside)
+            seen = survey(sftp, self._tree.entries, place.of, inside=inside) if place.exists else Survey()
             steps = self._plan(place, seen)
             self._account.expect(
                 sum(step.act == "move" for step in steps), sum(step.entry.size for step in steps if step.act == "move")
@@ -111,9 +112,6 @@ class Putting:
                 self._do(sftp, steps, place, seen, extra)
         for skipped in self._tree.skipped:
             self._account.done("skipped", skipped.path, why=skipped.why)
-
-    def _nothing_there(self, place: Place) -> bool:
-        return bool(place.directory) and not place.exists
 
     # Where to
 
@@ -129,9 +127,7 @@ class Putting:
             raise WrongKind(f"{path} is no directory")
         if into:
             self._need(sftp, parent(path) if self._destination.contents else path)
-            if self._destination.contents and not self._choices.dry:
-                sftp.expect_ok(sftp.result(sftp.mkdir(path.rstrip("/") or "/")))
-            return Place(single, directory=path, exists=False)
+            return Place(single, directory=path.rstrip("/") or "/", exists=not self._destination.contents)
         above = parent(path)
         if above:
             self._need(sftp, above)
@@ -197,20 +193,80 @@ class Putting:
 
     def _do(self, sftp: Sftp, steps: Sequence[Step], place: Place, seen: Survey, extra: dict[str, str]) -> None:
         owner = owner_numbers(self._session, self._destination.owner, self._cancel) if self._destination.owner else None
-        bad = self._make_directories(sftp, steps, place)
-        steps = [step for step in steps if not is_within(step.entry.path, bad)]
-        self._account.unmoved(steps, place.of)
+        left = self._send_new_trees(sftp, steps, place)
+        if not place.exists and left:
+            sftp.expect_ok(sftp.result(sftp.mkdir(place.directory)))
+        bad = self._make_directories(sftp, left, place)
+        left = [step for step in left if not is_within(step.entry.path, bad)]
+        self._account.unmoved(left, place.of)
         placed: list[Step] = []
-        for batch in batches(steps):
+        for batch in batches(left):
             placed += self._move(sftp, batch, place, seen.parts, owner)
-        self._make_links(sftp, [step for step in steps if step.act == "link"], place)
+        self._make_links(sftp, [step for step in left if step.act == "link"], place)
         self._clean(sftp, placed, place, seen.parts)
         for path, error in remove_remote(sftp, {place.of(path): kind for path, kind in extra.items()}):
             if error is None:
                 self._account.done("deleted", path)
             else:
                 self._account.failed(path, error)
-        self._finish_directories(sftp, steps, place, owner)
+        self._finish_directories(sftp, [step for step in steps if step.entry.path not in bad], place, owner)
+
+    def _send_new_trees(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> Sequence[Step]:
+        """Send directories of small files that the host does not have yet in one stream each, where it has tar.
+
+        Returns: the steps that are still to be done.
+        """
+        if self._choices.via == "sftp" or self._destination.owner:
+            return steps
+        tops = [step.entry.path for step in steps if step.act == "make" and "/" not in step.entry.path]
+        left = steps
+        for top in tops if place.exists else [""]:
+            inside = [step for step in left if not top or step.entry.path == top or is_within(step.entry.path, {top})]
+            if self._choices.via != "tar" and not suits_tar(inside):
+                continue
+            try:
+                self._stream(sftp, inside, top, place)
+            except ToolMissing:
+                if self._choices.via == "tar":
+                    raise
+                return left
+            done = {step.entry.path for step in inside}
+            left = [step for step in left if step.entry.path not in done]
+        return left
+
+    def _stream(self, sftp: Sftp, steps: Sequence[Step], top: str, place: Place) -> None:
+        """A tree that becomes visible whole. Raises: ToolMissing, TransferError; nothing is left there then."""
+        began = time.monotonic()
+        target = place.of(top) if top else place.directory
+        part = join(parent(target), part_directory(base(target)))
+        flags = [
+            *(["-p"] if self._choices.preserve or self._destination.mode is not None else []),
+            *([] if self._choices.keeps_times else ["-m"]),
+        ]
+        send_tree(self._session, steps, top, part, flags, self._pace.pass_on(self._account.moved), self._cancel)
+        try:
+            self._check_stream(steps, top, part)
+            sftp.expect_ok(sftp.result(sftp.rename(part, target)))
+        except TransferError:
+            list(remove_remote(sftp, {part: "directory"}))
+            raise
+        for step in steps:
+            path = place.of(step.entry.path)
+            if step.act == "make":
+                self._account.done("made", path)
+            elif step.act == "link":
+                self._account.done("linked", path)
+            else:
+                self._account.done("sent", path, size=step.entry.size, seconds=time.monotonic() - began)
+
+    def _check_stream(self, steps: Sequence[Step], top: str, part: str) -> None:
+        """With --verify. Raises: DigestMismatch, ToolMissing."""
+        files = [step.entry for step in steps if step.act == "move"] if self._choices.verify else []
+        skip = len(top) + 1 if top else 0
+        theirs = remote_digests(self._session, [join(part, entry.path[skip:]) for entry in files], self._cancel)
+        for entry, digest in zip(files, theirs, strict=True):
+            if digest != self._digest(entry):
+                raise DigestMismatch(f"{entry.path} did not arrive as it was sent", hint="try again")
 
     def _make_directories(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> set[str]:
         """Level by level. Returns: those that could not be made, for which nothing more is tried inside."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fleetctl.cancel import Cancel
@@ -30,3 +31,14 @@ class Pace:
         for throttle in self._throttles:
             throttle.take(size, self._cancel)
         return size
+
+    def pass_on(self, moved: Callable[[int], None]) -> Callable[[int], None]:
+        """What waits until so many bytes may move, and then tells `moved`."""
+
+        def wait_and_tell(size: int) -> None:
+            left = size
+            while left:
+                left -= self.take(left)
+            moved(size)
+
+        return wait_and_tell

@@ -10,11 +10,13 @@ import os
 import secrets
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import NoSpace, ToolMissing, TransferError
-from fleetctl.ssh.session import Session
+from fleetctl.errors import ChannelRefused, NoSpace, RequestRefused, ToolMissing, TransferError
+from fleetctl.ssh.session import CommandPipe, Session
 from fleetctl.transfer.archive import ArchiveReader, Data, Member, ending, header, padding
+from fleetctl.transfer.batches import SMALL
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import parent
 from fleetctl.transfer.plan import Step
@@ -33,9 +35,16 @@ mkdir "$part" || exit 3
 trap 'rm -rf "$part"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 shift 2
+case " $* " in *' -p '*) ;; *) [ "$(id -u)" != 0 ] || set -- "$@" --no-same-permissions ;; esac
 tar "$@" -xof - -C "$part" && [ -f "$part/$mark" ] && rm -f "$part/$mark" && trap - EXIT && echo complete
 """
 _PACK = 'cd "$1" && exec tar -cf - --null -T -'
+
+
+def suits_tar(steps: Sequence[Step]) -> bool:
+    """Whether there are many files, and small ones: large ones lose nothing by requests, and can be resumed."""
+    sizes = [step.entry.size for step in steps if step.act == "move"]
+    return len(sizes) >= FEWEST and sum(sizes) <= SMALL * len(sizes)
 
 
 def send_tree(
@@ -59,7 +68,7 @@ def send_tree(
     """
     mark = f".complete-{secrets.token_hex(8)}"
     words = " ".join(map(shlex.quote, (part, mark, *flags)))
-    with session.pipe(f"exec sh -c {shlex.quote(_UNPACK)} sh {words}", cancel) as pipe:
+    with _tar(session, f"exec sh -c {shlex.quote(_UNPACK)} sh {words}", cancel) as pipe:
         try:
             for piece in _in_pieces(_archive(steps, top, mark, sent)):
                 pipe.send(piece)
@@ -77,6 +86,15 @@ def send_tree(
     if "no space" in complaint.lower() or "quota" in complaint.lower():
         raise NoSpace("cannot unpack the files there: no space left", hint="make room, then run it again")
     raise ToolMissing(f"the host's tar does not do it: {complaint or 'it gave no reason'}", hint="--via sftp")
+
+
+@contextmanager
+def _tar(session: Session, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
+    try:
+        with session.pipe(command, cancel) as pipe:
+            yield pipe
+    except (ChannelRefused, RequestRefused) as error:
+        raise ToolMissing(f"the host does not run tar: {error.message}", hint="--via sftp") from error
 
 
 def _archive(steps: Sequence[Step], top: str, mark: str, sent: Callable[[int], None]) -> Iterator[bytes]:
@@ -141,14 +159,15 @@ def receive_files(
 
     Returns: those that came whole. None at all when the host's tar could not read them all, or there is none: it may
         have filled up with zeros what it could not read.
-    Raises: TransferError when they cannot be written here, and what the session raises.
+    Raises: ToolMissing when the host runs no commands, TransferError when they cannot be written here, and what the
+        session raises.
     """
     above = _common([step.entry.source for step in steps])
     asked = {step.entry.source[len(above) :].lstrip("/"): step for step in steps}
     arrived: list[Arriving] = []
     done = False
     try:
-        with session.pipe(f"exec sh -c {shlex.quote(_PACK)} sh {shlex.quote(above or '.')}", cancel) as pipe:
+        with _tar(session, f"exec sh -c {shlex.quote(_PACK)} sh {shlex.quote(above or '.')}", cancel) as pipe:
             try:
                 pipe.send(b"".join(b"./%b\0" % os.fsencode(path) for path in asked))
                 pipe.end_input()
