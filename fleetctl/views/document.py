@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, RunFinished, RunStarted
-from fleetctl.views.facts import base64_pieces, bytes_short_of_text, encode, outcome_facts, text_as_json
+from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, RunFinished, RunStarted, Transferred
+from fleetctl.views.facts import (
+    base64_pieces,
+    bytes_short_of_text,
+    encode,
+    outcome_facts,
+    text_as_json,
+    transfer_facts,
+)
 from fleetctl.views.layout import Layout
 from fleetctl.views.screen import Screen
 from fleetctl.views.spool import Kept, Spool
@@ -54,6 +61,8 @@ class JsonView:
                 self._screen.write(b'{"schema":%d,"hosts":[' % SCHEMA_VERSION)
             case Output():
                 self._spool.add(event)
+            case Transferred(host=host):
+                self._spool.record(host, b",\n" + encode(transfer_facts(event)))
             case HostFinished():
                 self._counts[event.outcome.status] = self._counts.get(event.outcome.status, 0) + 1
                 self._write_host(event)
@@ -67,6 +76,8 @@ class JsonView:
         for name, kept in (("stdout", result.stdout), ("stderr", result.stderr)):
             for piece in self._stream(name, kept):
                 self._screen.write(piece)
+        for piece in self._transfers(result.records):
+            self._screen.write(piece)
         self._screen.write(b"}")
         self._hosts += 1
         self._spool.forget(result)
@@ -83,6 +94,15 @@ class JsonView:
             yield f',"{name}":"'.encode()
             yield from text_as_json(self._spool.read(kept))
         yield f'","{name}_omitted_bytes":{omitted}'.encode() if omitted else b'"'
+
+    def _transfers(self, kept: Kept) -> Iterator[bytes]:
+        """The records of a host's files, each kept with a comma in front, as a member of its object; if it had any."""
+        opening = b',"transfers":['
+        for piece in self._spool.read(kept):
+            yield opening + piece.removeprefix(b",") if opening else piece
+            opening = b""
+        if not opening:
+            yield b"]"
 
     def _end(self, cancelled: str, seconds: float | None) -> None:
         self._complete = True

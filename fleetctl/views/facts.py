@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.events import Outcome
+from fleetctl.events import ErrorFacts, Outcome, Transferred
 from fleetctl.model import Secret
 
 
@@ -23,7 +23,6 @@ def encode(value: Any) -> bytes:
 
 def outcome_facts(outcome: Outcome) -> dict[str, Any]:
     """Every field of an outcome, None where there is nothing, so that a reader finds the same keys always."""
-    error = outcome.error
     return {
         "status": outcome.status,
         "exit_code": outcome.exit_code,
@@ -32,9 +31,20 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "attempts": outcome.attempts,
         "remote_ended": outcome.remote_ended,
         "timings": {name: round(seconds, 6) for name, seconds in outcome.timings.items()},
-        "error": None
-        if error is None
-        else {"code": error.code, "message": error.message, "hint": error.hint, "facts": error.facts},
+        "totals": None if outcome.totals is None else msgspec.to_builtins(outcome.totals),
+        "error": _error_facts(outcome.error),
+    }
+
+
+def transfer_facts(event: Transferred) -> dict[str, Any]:
+    """What became of a file, whichever host it is about; the same keys always."""
+    return {
+        "path": event.path,
+        "action": event.action,
+        "size": event.size,
+        "seconds": round(event.seconds, 6),
+        "dry": event.dry,
+        "error": _error_facts(event.error),
     }
 
 
@@ -73,6 +83,12 @@ def base64_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield base64.b64encode(data[:whole])
         rest = data[whole:]
     yield base64.b64encode(rest)
+
+
+def _error_facts(error: ErrorFacts | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {"code": error.code, "message": error.message, "hint": error.hint, "facts": error.facts}
 
 
 def _plainly(value: object) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output
+from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, Transferred
 from fleetctl.views.characters import WholeCharacters
-from fleetctl.views.facts import encode, outcome_facts, text_or_base64
+from fleetctl.views.facts import encode, outcome_facts, text_or_base64, transfer_facts
 from fleetctl.views.layout import Layout
 from fleetctl.views.screen import Screen
 
@@ -54,12 +54,14 @@ def _facts(event: Event) -> dict[str, Any]:
             return _head(event) | {"host": host, "stream": stream} | text_or_base64("data", data)
         case HostFinished(host=host, outcome=outcome):
             return _head(event) | {"host": host, "outcome": outcome_facts(outcome)}
+        case Transferred(host=host):
+            return _head(event) | {"host": host} | transfer_facts(event)
         case _:
             facts: dict[str, Any] = msgspec.to_builtins(event)
             return facts
 
 
-def _head(event: Output | HostFinished) -> dict[str, Any]:
+def _head(event: Output | HostFinished | Transferred) -> dict[str, Any]:
     return {"type": event.__struct_config__.tag, "at": event.at, "seq": event.seq}
 
 

@@ -1,4 +1,4 @@
-"""Output kept until a view needs it: a little in memory, the rest in one nameless file, equal outputs once."""
+"""What hosts said, and records about them, until a view needs it: a little in memory, the rest in a nameless file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Literal
 
 from fleetctl.events import Outcome, Output, Stream
 
 CAP = 8 * 1024 * 1024
-"""Bytes kept per host and stream; what comes after is counted and told apart by its digest, not kept."""
+"""Bytes of output kept per host and stream; what comes after is counted and told apart by its digest, not kept."""
 
 _MEMORY = 16 * 1024 * 1024
 _BLOCK = 16 * 1024
 """Bytes per piece, whatever size they came in, so that what is known about the pieces stays small too."""
+
+Name = Stream | Literal["records"]
+_NAMES: tuple[Name, ...] = ("stdout", "stderr", "records")
 
 Piece = bytes | tuple[int, int]
 """Bytes in memory, or offset and length in the file."""
@@ -34,12 +37,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A host that is done: its outcome and both streams."""
+    """A host that is done: its outcome, both streams, and the records about it."""
 
     host: str
     outcome: Outcome
     stdout: Kept
     stderr: Kept
+    records: Kept = field(default_factory=Kept)
 
     @property
     def spoke(self) -> bool:
@@ -48,20 +52,20 @@ class Result:
 
 @dataclass(slots=True)
 class _Growing:
+    digest: hashlib.blake2b
     kept: Kept = field(default_factory=Kept)
     block: bytearray = field(default_factory=bytearray)
-    digest: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
 
 class Spool:
-    """Keeps the output of many hosts in bounded memory. For one thread.
+    """Keeps the output of many hosts in bounded memory, equal outputs once. For one thread.
 
-    Raises: OSError when the disk does not do its part: from `add` and `finish`, which write, and from `text` and
-        at each step through `read`, also long after the run, when groups are shown.
+    Raises: OSError when the disk does not do its part: from `add`, `record` and `finish`, which write, and from
+        `text` and at each step through `read`, also long after the run, when groups are shown.
     """
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, Stream], _Growing] = {}
+        self._open: dict[tuple[str, Name], _Growing] = {}
         self._known: dict[bytes, Kept] = {}
         self._in_memory = 0
         self._file: IO[bytes] | None = None
@@ -69,20 +73,22 @@ class Spool:
         self._free: list[int] = []
 
     def add(self, output: Output) -> None:
-        growing = self._open.setdefault((output.host, output.stream), _Growing())
+        growing = self._growing(output.host, output.stream)
+        taken = output.data[: CAP - growing.kept.size]
+        growing.kept.omitted += len(output.data) - len(taken)
         growing.digest.update(output.data)
-        kept = growing.kept
-        taken = output.data[: CAP - kept.size]
-        kept.size += len(taken)
-        kept.omitted += len(output.data) - len(taken)
-        growing.block += taken
-        while len(growing.block) >= _BLOCK:
-            kept.pieces.append(self._put(bytes(growing.block[:_BLOCK])))
-            del growing.block[:_BLOCK]
+        self._append(growing, taken)
+
+    def record(self, host: str, data: bytes) -> None:
+        """Keep something about a host, beside what it said: all of it, for half a list of records is a wrong one."""
+        growing = self._growing(host, "records")
+        growing.digest.update(data)
+        self._append(growing, data)
 
     def finish(self, host: str, outcome: Outcome) -> Result:
         """What a host said in all. Equal streams of several hosts become one."""
-        return Result(host, outcome, self._finished(host, "stdout"), self._finished(host, "stderr"))
+        stdout, stderr, records = (self._finished(host, name) for name in _NAMES)
+        return Result(host, outcome, stdout, stderr, records)
 
     def read(self, kept: Kept) -> Iterator[bytes]:
         for piece in kept.pieces:
@@ -98,7 +104,7 @@ class Spool:
 
     def forget(self, result: Result) -> None:
         """Give back the room of a result that nobody reads again, nor one that is equal to it."""
-        for kept in (result.stdout, result.stderr):
+        for kept in (result.stdout, result.stderr, result.records):
             if self._known.pop(kept.digest, None) is not None:
                 self._release(kept)
 
@@ -109,8 +115,23 @@ class Spool:
                 self._file.close()
             self._file = None
 
-    def _finished(self, host: str, stream: Stream) -> Kept:
-        growing = self._open.pop((host, stream), None)
+    def _growing(self, host: str, name: Name) -> _Growing:
+        growing = self._open.get((host, name))
+        if growing is None:
+            kind = b"records" if name == "records" else b"output"  # never equal: the one is cut where it is long
+            growing = self._open[host, name] = _Growing(hashlib.blake2b(digest_size=16, person=kind))
+        return growing
+
+    def _append(self, growing: _Growing, data: bytes) -> None:
+        kept = growing.kept
+        kept.size += len(data)
+        growing.block += data
+        while len(growing.block) >= _BLOCK:
+            kept.pieces.append(self._put(bytes(growing.block[:_BLOCK])))
+            del growing.block[:_BLOCK]
+
+    def _finished(self, host: str, name: Name) -> Kept:
+        growing = self._open.pop((host, name), None)
         if growing is None or not growing.kept.size:
             return Kept()
         kept = growing.kept

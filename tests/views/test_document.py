@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, Output, RunFinished, Status
+from fleetctl.events import ErrorFacts, Event, HostFinished, Output, RunFinished, Status, Totals, Transferred
 from fleetctl.model import Secret
+from fleetctl.views import spool as spool_module
 from fleetctl.views.spool import CAP
 from tests.support.showing import begun, ended, output_bytes, over, runs, said, show
+from tests.views.moving import REFUSED, copied, fates, going, moved, moving_runs
 
 
 def document(events: list[Event]) -> Any:
@@ -49,6 +51,7 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
         "attempts": 0,
         "remote_ended": True,
         "timings": {},
+        "totals": None,
         "error": None,
         "stdout": "hé\n",
         "stderr": "",
@@ -61,7 +64,7 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
     }
 
 
-@given(runs(), st.integers(1, 50))
+@given(runs() | moving_runs(), st.integers(1, 50))
 def test_cut_short_anywhere_it_is_still_a_document(run: list[Event], length: int) -> None:
     part = run[:length]
     told = document(part)
@@ -106,3 +109,39 @@ def test_a_secret_is_refused(view: str) -> None:
     error = ErrorFacts("x", "y", facts={"list": [{"deep": Secret("hunter2")}]})
     with pytest.raises(TypeError, match="secret"):
         show(view, over([begun("a"), ended("a", Status.ERROR, error=error)]))
+
+
+def test_a_host_has_its_files_and_their_totals() -> None:
+    events: list[Event] = [begun("a", "b"), going("a", 1, 5), moved("a", "/etc/x", size=5), moved("b", "/y", "failed")]
+    events += [moved("a", "/etc/z", "unchanged"), copied("a", Totals(files=1, bytes=5, unchanged=1))]
+    a, b = document(over([*events, copied("b", Totals(failed=1), Status.FAILED, REFUSED)]))["hosts"]
+    assert a["transfers"] == [
+        {"path": "/etc/x", "action": "sent", "size": 5, "seconds": 0.25, "dry": False, "error": None},
+        {"path": "/etc/z", "action": "unchanged", "size": 0, "seconds": 0.25, "dry": False, "error": None},
+    ]
+    assert a["totals"] == {"files": 1, "bytes": 5, "unchanged": 1, "deleted": 0, "failed": 0}
+    assert b["transfers"][0]["error"] == b["error"]
+
+
+def test_a_host_that_moved_nothing_has_no_list_of_files() -> None:
+    events: list[Event] = [begun("a"), going("a", 0, 0), said("a", "hi\n"), ended("a")]
+    assert "transfers" not in document(over(events))["hosts"][0]
+
+
+@given(st.lists(st.sampled_from("ab").flatmap(fates), max_size=12), st.integers(0, 200), st.integers(1, 90))
+def test_no_file_is_lost_on_the_way_through_memory_and_disk(files: list[Transferred], memory: int, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool_module, "_MEMORY", memory)
+        patch.setattr(spool_module, "_BLOCK", block)
+        told = document(over([begun("a", "b"), *files, ended("a"), ended("b")]))
+    for host in told["hosts"]:
+        sizes = [record["size"] for record in host.get("transfers", ())]
+        assert sizes == [file.size for file in files if file.host == host["host"]]
+
+
+def test_files_are_not_cut_where_output_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "CAP", 100)
+    files = [moved("a", f"/srv/{number}") for number in range(500)]
+    (host,) = document(over([begun("a"), *files, said("a", "x" * 200), ended("a")]))["hosts"]
+    assert len(host["transfers"]) == 500
+    assert host["stdout_omitted_bytes"] == 100

@@ -12,9 +12,10 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, Status
+from fleetctl.events import ErrorFacts, Event, HostFinished, Status, Totals, Transferred
 from fleetctl.views.ndjson import event_schema
 from tests.support.showing import begun, ended, output_bytes, over, runs, said, show
+from tests.views.moving import REFUSED, copied, fates, going, moved, moving_runs
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "events.schema.json"
 
@@ -31,7 +32,7 @@ def test_the_published_schema_is_that_of_the_code() -> None:
     assert json.loads(SCHEMA.read_text()) == event_schema()
 
 
-@given(runs())
+@given(runs() | moving_runs())
 def test_every_line_is_as_the_schema_says(run: list[Event]) -> None:
     schema = jsonschema.Draft202012Validator(event_schema())
     for line in lines(run):
@@ -92,3 +93,36 @@ def test_a_host_that_ended_has_the_same_keys_always() -> None:
     )
     assert isinstance(ended("a"), HostFinished)
     assert good.keys() == bad.keys()
+
+
+def test_a_file_and_the_progress_of_its_host_have_lines() -> None:
+    sent = Transferred(host="a", path="/etc/x", action="sent", size=5, seconds=0.12345678, at=1.5)
+    told = lines(over([begun("a"), going("a", 3, 5), sent, moved("a", "/etc/y", "failed")]))
+    assert told[1] == {
+        "type": "progress", "at": 0.0, "seq": 1, "host": "a", "bytes": 3, "total": 5, "files": 0, "files_total": 1,
+    }  # fmt: skip
+    assert told[2] == {
+        "type": "transfer", "at": 1.5, "seq": 2, "host": "a", "path": "/etc/x", "action": "sent", "size": 5,
+        "seconds": 0.123457, "dry": False, "error": None,
+    }  # fmt: skip
+    assert told[3]["error"] == {"code": REFUSED.code, "message": REFUSED.message, "hint": REFUSED.hint, "facts": {}}
+
+
+@given(fates("a"))
+def test_a_file_has_the_same_keys_always_whatever_its_name(fate: Transferred) -> None:
+    (_, line, _) = lines(over([begun("a"), fate]))
+    assert line.keys() == {"type", "at", "seq", "host", "path", "action", "size", "seconds", "dry", "error"}
+
+
+def test_a_name_that_is_no_text_has_its_bytes_spelled_out() -> None:
+    (_, line, _) = lines(over([begun("a"), moved("a", "caf\udce9")]))
+    assert line["path"] == "caf\\udce9"
+
+
+def test_a_host_that_moved_files_has_their_totals() -> None:
+    told = lines(over([begun("a", "b"), copied("a", Totals(files=2, bytes=9, unchanged=1)), ended("b")]))
+    outcomes = [line["outcome"] for line in told if line["type"] == "host_finished"]
+    assert [outcome["totals"] for outcome in outcomes] == [
+        {"files": 2, "bytes": 9, "unchanged": 1, "deleted": 0, "failed": 0},
+        None,
+    ]
