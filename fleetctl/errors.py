@@ -33,7 +33,8 @@ FleetError                        code, message, hint, facts
 │   │   ├── TooMuch               a tree deeper or larger than anything sensible
 │   │   ├── SourceChanged         it grew, shrank or was replaced while it was read
 │   │   ├── DigestMismatch        what arrived is not what was sent
-│   │   ├── ToolMissing           the host has no SFTP, tar or digest command, where it is needed
+│   │   ├── ToolMissing           the host has no tar or digest command, where it is needed
+│   │   │   └── SftpMissing       the server has no SFTP
 │   │   └── ServerFailure         the server says no, and not why
 │   └── Fault                     a mistake of fleetctl itself
 └── Cancelled                     the run was called off
@@ -219,6 +220,10 @@ class DigestMismatch(TransferError):
 
 class ToolMissing(TransferError):
     code = "tool-missing"
+
+
+class SftpMissing(ToolMissing):
+    code = "no-sftp"
 
 
 class ServerFailure(TransferError):

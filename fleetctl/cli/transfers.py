@@ -14,11 +14,11 @@ from fleetctl.model import Host
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
 from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.destination import Destination
 from fleetctl.transfer.getting import Origin, as_directory
 from fleetctl.transfer.local import expand, gather
 from fleetctl.transfer.names import base
 from fleetctl.transfer.patterns import Filter, is_pattern
-from fleetctl.transfer.putting import Destination
 from fleetctl.transfer.tree import Tree
 
 _PLACE = re.compile(r"\{[^}]*\}")
@@ -39,7 +39,7 @@ def put_operation(
             destination = Destination(remote, contents=True, mode=putting.mode, owner=putting.owner, filter=choice)
             return Put(tuple(sources), destination, own=own, choices=_choices(moving, output))
         named = expand(sources)
-        tree = gather(named, recursive=moving.recursive, links=moving.links.value, filter=choice)
+        tree = gather(named, recursive=moving.recursive, links=moving.links.value, choice=choice)
         contents = any(_is_contents(name) for name in named)
         if moving.delete and not any(entry.kind == "directory" for entry in tree.entries) and not contents:
             raise UsageError("--delete needs a directory", hint="name one, with -r")
@@ -110,7 +110,7 @@ def _own_tree(host: str, sources: Sequence[str], moving: Moving, choice: Filter)
     if missing:
         raise UsageError(f"there is no directory {missing[0]}", hint=f"make it, or leave the host out: -x {host}")
     contents = [f"{directory}/" for directory in directories]
-    return gather(contents, recursive=True, links=moving.links.value, filter=choice)
+    return gather(contents, recursive=True, links=moving.links.value, choice=choice)
 
 
 def _check_template(template: str) -> None:

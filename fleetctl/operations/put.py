@@ -9,7 +9,8 @@ from fleetctl.operations import Context
 from fleetctl.ssh.session import Session
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.choices import Choices
-from fleetctl.transfer.putting import Destination, Putting
+from fleetctl.transfer.destination import Destination
+from fleetctl.transfer.putting import Putting
 from fleetctl.transfer.tree import Tree
 
 

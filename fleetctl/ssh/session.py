@@ -20,8 +20,8 @@ from fleetctl.errors import (
     NotConnected,
     RequestRefused,
     ServerFailure,
+    SftpMissing,
     TimedOut,
-    ToolMissing,
 )
 from fleetctl.events import Stream
 from fleetctl.ssh import bulk
@@ -123,7 +123,7 @@ class Session:
         """An SFTP conversation, for the thread that asks, until the block is left.
 
         Raises:
-            ToolMissing: the server has no SFTP, or does not begin with it.
+            SftpMissing: the server has no SFTP, or does not begin with it.
             ChannelRefused: it opens no further channel.
             ServerFailure: what it says is no SFTP; also from within the block.
             TimedOut, Cancelled, ConnectionLost: likewise.
@@ -132,7 +132,7 @@ class Session:
             try:
                 self._request(channel, lambda channel: channel.invoke_subsystem("sftp"), cancel)
             except RequestRefused as error:
-                raise ToolMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
+                raise SftpMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
             pipe = BulkPipe(self._transport, channel, self._notes)
             sftp: Sftp | None = None
             try:
@@ -141,7 +141,7 @@ class Session:
             except (EOFError, ConnectionLost) as error:
                 self.round_trip(cancel)  # a connection that dies ends its channels first
                 if sftp is None:
-                    raise ToolMissing("the server's SFTP does not start", hint=_NO_SFTP_HINT) from error
+                    raise SftpMissing("the server's SFTP does not start", hint=_NO_SFTP_HINT) from error
                 raise ServerFailure("the server ended the SFTP session", hint="see its log") from error
             except struct.error as error:
                 raise ServerFailure("the SFTP server sent a broken answer") from error

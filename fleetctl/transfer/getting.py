@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import DigestMismatch, NoSuchFile, ToolMissing, TransferError, WrongKind
+from fleetctl.errors import DigestMismatch, NoSuchFile, SftpMissing, ToolMissing, TransferError, WrongKind
 from fleetctl.events import Action
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
@@ -24,13 +24,14 @@ from fleetctl.transfer.download import Fetched, download
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import base, checked, join, parent
 from fleetctl.transfer.parts import is_any_part
-from fleetctl.transfer.patterns import Filter
+from fleetctl.transfer.patterns import Filter, is_pattern
 from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import WIDTH, Found, Walk, at_home, matching
 from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.tarring import receive_files, suits_tar
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Kind
+from fleetctl.transfer.without_sftp import check_choices, get_by_tar
 
 
 def as_directory(host: str) -> str:
@@ -85,7 +86,25 @@ class Getting:
 
     def run(self) -> None:
         """Raises: TransferError when nothing can be done at all, and what the session raises."""
-        with self._landing, self._session.sftp(self._cancel) as sftp:
+        with self._landing:
+            try:
+                self._run()
+            except SftpMissing:
+                if self._choices.via != "tar":
+                    raise
+                self._run_without_sftp()
+
+    def _run_without_sftp(self) -> None:
+        filtered = self._origin.filter.exclude or self._origin.filter.include
+        check_choices(self._choices, more=any(map(is_pattern, self._origin.paths)) or bool(filtered))
+        for word in self._origin.paths:
+            contents = _is_contents(word)
+            source = at_home(_without_slash(word))
+            path = "" if contents else self._named(source)
+            get_by_tar(self._session, source, path, self._landing, self._account, self._choices, self._cancel)
+
+    def _run(self) -> None:
+        with self._session.sftp(self._cancel) as sftp:
             found = self._look(sftp)
             entries = _with_directories(found.entries)
             present = self._present(entries)
@@ -113,14 +132,17 @@ class Getting:
         walk = Walk(sftp, self._origin.filter, self._choices.links)
         taken: dict[str, str] = {}
         for word in self._origin.paths:
-            contents = word.endswith(("/", "/.")) and word.strip("/.") != ""
-            for source in matching(sftp, word.rstrip("/").removesuffix("/.") if contents else word):
-                path = "" if contents else self._origin.template.replace("{name}", checked(base(source)))
+            contents = _is_contents(word)
+            for source in matching(sftp, _without_slash(word)):
+                path = "" if contents else self._named(source)
                 if path and path in taken:
                     raise WrongKind(f"{taken[path]} and {source} would both become {self._shown(path)}")
                 taken[path] = source
                 walk.take(at_home(source), path, recursive=self._origin.recursive)
         return walk.found
+
+    def _named(self, source: str) -> str:
+        return self._origin.template.replace("{name}", checked(base(source)))
 
     def _present(self, entries: Sequence[Entry]) -> dict[str, Present]:
         found = {}
@@ -277,6 +299,14 @@ class Getting:
                     self._landing.finish_directory(step.entry)
                 except TransferError as error:
                     self._account.failed(self._shown(step.entry.path), error)
+
+
+def _is_contents(word: str) -> bool:
+    return word.endswith(("/", "/.")) and word.strip("/.") != ""
+
+
+def _without_slash(word: str) -> str:
+    return word.rstrip("/").removesuffix("/.") if _is_contents(word) else word
 
 
 def _with_directories(entries: Sequence[Entry]) -> list[Entry]:

@@ -29,7 +29,7 @@ def expand(words: Sequence[str]) -> list[str]:
     return found
 
 
-def gather(sources: Sequence[str], *, recursive: bool, links: Links, filter: Filter) -> Tree:
+def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Filter) -> Tree:
     """All that is to be sent.
 
     Args:
@@ -38,7 +38,7 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, filter: Fil
 
     Raises: UsageError for what cannot be read, or would become the same file.
     """
-    walk = _Walk(links, filter)
+    walk = _Walk(links, choice)
     named: dict[str, str] = {}
     for source in sources:
         contents = source.endswith(("/", "/.")) or source == "."
@@ -123,7 +123,7 @@ class _Walk:
             self.skipped.append(Skipped(path, "a link to a directory that it is in"))
             return
         excluded = self.filter.excludes(below, directory=True)
-        if excluded and not self.filter.descends(below):
+        if excluded and not self.filter.descends:
             return
         place = len(self.entries)
         self._inside(item.path, path, below, (*above, identity))

@@ -56,7 +56,8 @@ class Filter(msgspec.Struct, frozen=True):
             return True  # a directory is made again when something in it is taken
         return self._matches(self.exclude, path, directory=directory)
 
-    def descends(self, path: str) -> bool:
+    @property
+    def descends(self) -> bool:
         """Whether something in a directory that is left out may be wanted all the same."""
         return bool(self.include)
 

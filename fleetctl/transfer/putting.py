@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import DigestMismatch, NoSuchFile, ServerFailure, ToolMissing, TransferError, WrongKind
+from fleetctl.errors import DigestMismatch, ServerFailure, SftpMissing, ToolMissing, TransferError
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.destination import Destination, Place, find_place
 from fleetctl.transfer.digests import remote_digests
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import is_part_of, part_directory
-from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
-from fleetctl.transfer.remote import WIDTH, at_home, look, look_at_link
+from fleetctl.transfer.remote import WIDTH, at_home, look
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.survey import Part, Survey, survey
@@ -29,48 +26,9 @@ from fleetctl.transfer.tarring import send_tree, suits_tar
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Tree
 from fleetctl.transfer.upload import RESUME_MARGIN, Sending, new_part, put_in_place, upload
+from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
 _OPEN_TO_OWNER = 0o700
-
-
-class Destination(msgspec.Struct, frozen=True):
-    """Where files go on each host.
-
-    Args:
-        path: as it was written.
-        single: the name of the one source, which may be renamed; "" when there are several, or contents alone.
-        contents: a source's contents go into the destination itself, as rsync has it for `dir/`.
-        mode: permission bits for all files; None leaves them as they are.
-        owner: `user`, `user:group` or `:group`; "" leaves it.
-        filter: what it leaves out is not deleted either.
-    """
-
-    path: str
-    single: str = ""
-    contents: bool = False
-    mode: int | None = None
-    owner: str = ""
-    filter: Filter = Filter()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the destination turned out to be on a host.
-
-    Args:
-        directory: what goes there goes into this directory; "" when `renamed` is set.
-        renamed: the path that the single source is to have.
-        exists: whether `directory` is there already.
-    """
-
-    single: str
-    directory: str = ""
-    renamed: str = ""
-    exists: bool = True
-
-    def of(self, path: str) -> str:
-        """The place of an entry, by its path in the tree."""
-        return f"{self.renamed}{path[len(self.single) :]}" if self.renamed else join(self.directory, path)
 
 
 class Putting:
@@ -97,11 +55,35 @@ class Putting:
 
     def run(self) -> None:
         """Raises: TransferError when nothing can be done at all, and what the session raises."""
+        try:
+            self._run()
+        except SftpMissing:
+            if self._choices.via != "tar":
+                raise
+            self._run_without_sftp()
+        for skipped in self._tree.skipped:
+            self._account.done("skipped", skipped.path, why=skipped.why)
+
+    def _run_without_sftp(self) -> None:
+        check_choices(self._choices, more=bool(self._destination.owner))
+        steps = self._plan(Survey(), set())
+        put_by_tar(
+            self._session,
+            steps,
+            at_home(self._destination.path),
+            self._destination.single,
+            self._tar_flags(),
+            self._account,
+            self._cancel,
+        )
+
+    def _run(self) -> None:
         with self._session.sftp(self._cancel) as sftp:
-            place = self._place(sftp)
+            place = find_place(sftp, self._destination, self._choices)
             inside = self._destination.contents and place.exists
             seen = survey(sftp, self._tree.entries, place.of, inside=inside) if place.exists else Survey()
-            steps = self._plan(place, seen)
+            same = self._same_content(place, seen) if self._choices.checksum else set()
+            steps = self._plan(seen, same)
             self._account.expect(
                 sum(step.act == "move" for step in steps), sum(step.entry.size for step in steps if step.act == "move")
             )
@@ -110,57 +92,10 @@ class Putting:
                 self._account.tell(steps, extra, place.of)
             else:
                 self._do(sftp, steps, place, seen, extra)
-        for skipped in self._tree.skipped:
-            self._account.done("skipped", skipped.path, why=skipped.why)
-
-    # Where to
-
-    def _place(self, sftp: Sftp) -> Place:
-        """Decide what the destination means on this host, and make what is missing if that was asked for."""
-        path = at_home(self._destination.path)
-        single = self._destination.single
-        into = path.endswith("/") or not single
-        there = sftp.run(look(sftp, path))
-        if there is not None and there.kind == "directory":
-            return Place(single, directory=path)
-        if there is not None and into:
-            raise WrongKind(f"{path} is no directory")
-        if into:
-            self._need(sftp, parent(path) if self._destination.contents else path)
-            return Place(single, directory=path.rstrip("/") or "/", exists=not self._destination.contents)
-        above = parent(path)
-        if above:
-            self._need(sftp, above)
-        return Place(single, renamed=self._real(sftp, path) if there is not None else path)
-
-    def _real(self, sftp: Sftp, path: str) -> str:
-        """Where a link that the user named leads: the file there is replaced, as scp does, and not the link."""
-        itself = sftp.run(look_at_link(sftp, path))
-        if itself is None or itself.kind != "link":
-            return path
-        return sftp.name(sftp.result(sftp.realpath(path)))
-
-    def _need(self, sftp: Sftp, directory: str) -> None:
-        """It has to be there, or is made with --mkdir. Raises: NoSuchFile, WrongKind."""
-        if not directory:
-            return
-        there = sftp.run(look(sftp, directory))
-        if there is not None and there.kind != "directory":
-            raise WrongKind(f"{directory} is no directory")
-        if there is not None:
-            return
-        if not self._choices.mkdir:
-            raise NoSuchFile(f"there is no directory {directory}", hint="--mkdir makes it")
-        above = parent(directory)
-        if above and above != directory:
-            self._need(sftp, above)
-        if not self._choices.dry:
-            sftp.expect_ok(sftp.result(sftp.mkdir(directory.rstrip("/"))))
 
     # What
 
-    def _plan(self, place: Place, seen: Survey) -> list[Step]:
-        same = self._same_content(place, seen) if self._choices.checksum else set()
+    def _plan(self, seen: Survey, same: set[str]) -> list[Step]:
         return plan(
             self._tree.entries, seen.present, self._choices, self._destination.mode, lambda entry: entry.path in same
         )
@@ -239,11 +174,9 @@ class Putting:
         began = time.monotonic()
         target = place.of(top) if top else place.directory
         part = join(parent(target), part_directory(base(target)))
-        flags = [
-            *(["-p"] if self._choices.preserve or self._destination.mode is not None else []),
-            *([] if self._choices.keeps_times else ["-m"]),
-        ]
-        send_tree(self._session, steps, top, part, flags, self._pace.pass_on(self._account.moved), self._cancel)
+        send_tree(
+            self._session, steps, top, part, self._tar_flags(), self._pace.pass_on(self._account.moved), self._cancel
+        )
         try:
             self._check_stream(steps, top, part)
             sftp.expect_ok(sftp.result(sftp.rename(part, target)))
@@ -258,6 +191,10 @@ class Putting:
                 self._account.done("linked", path)
             else:
                 self._account.done("sent", path, size=step.entry.size, seconds=time.monotonic() - began)
+
+    def _tar_flags(self) -> list[str]:
+        exact = ["-p"] if self._choices.preserve or self._destination.mode is not None else []
+        return exact if self._choices.keeps_times else [*exact, "-m"]
 
     def _check_stream(self, steps: Sequence[Step], top: str, part: str) -> None:
         """With --verify. Raises: DigestMismatch, ToolMissing."""

@@ -7,13 +7,13 @@ tree has bounds, for a hostile or broken server can list a directory inside itse
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
 from fleetctl.transfer.choices import Links
-from fleetctl.transfer.names import base, checked, join, parent, stays_inside
+from fleetctl.transfer.names import base, checked, join, stays_inside
 from fleetctl.transfer.patterns import Filter, component_matches, is_pattern, split_pattern, unescaped
 from fleetctl.transfer.tree import Entry, Kind
 
@@ -218,43 +218,49 @@ class Walk:
                 self.found.failed.append((inside or place, error))
                 continue
             source = join(place, name)
-            chain = above
-            if attributes.kind == "link" and self._links == "follow":
-                followed = yield from self._followed(source, path, above)
-                if followed is None:
-                    continue
-                attributes, chain = followed
-            elif attributes.kind == "directory" and self._links == "follow":
-                chain = (*above, join(above[-1], name))
-            if self._filter.excludes(_below(path, root), directory=attributes.kind == "directory"):
-                if attributes.kind == "directory" and self._filter.descends(_below(path, root)):
-                    below.append((source, path, chain))
-                continue
-            yield from self._member(source, path, attributes, root)
-            if attributes.kind == "directory":
-                below.append((source, path, chain))
+            real = yield from self._behind(source, path, attributes, above)
+            if real is not None and (yield from self._member(source, path, real[0], root)):
+                below.append((source, path, real[1]))
         return below
 
-    def _member(self, source: str, path: str, attributes: Attributes, root: str) -> Steps[None]:
+    def _behind(
+        self, source: str, path: str, attributes: Attributes, above: tuple[str, ...]
+    ) -> Steps[tuple[Attributes, tuple[str, ...]] | None]:
+        """What stands at a path, links followed if that was asked for, and the real directories down to it."""
+        if self._links != "follow":
+            return attributes, above
         if attributes.kind == "link":
-            if self._links == "skip":
-                self.found.skipped.append((path, "a link"))
-                return
-            ticket = self._sftp.readlink(source)
-            yield ticket
-            try:
-                target = self._sftp.name(ticket)
-            except TransferError as error:
-                self.found.failed.append((path, error))
-                return
-            if "\0" in target or not stays_inside(_below(path, root), target):
-                self.found.skipped.append((path, f"a link that leads out of the tree, to {target}"))
-                return
-            self._add(Entry(path, "link", target=target, source=source, mtime=attributes.mtime or 0))
+            return (yield from self._followed(source, path, above))
+        return attributes, (*above, join(above[-1], base(source))) if attributes.kind == "directory" else above
+
+    def _member(self, source: str, path: str, attributes: Attributes, root: str) -> Steps[bool]:
+        """Returns: whether it is a directory to look into."""
+        is_directory = attributes.kind == "directory"
+        if self._filter.excludes(_below(path, root), directory=is_directory):
+            return is_directory and self._filter.descends
+        if attributes.kind == "link":
+            yield from self._link(source, path, attributes, root)
         elif attributes.kind == "other":
             self.found.skipped.append((path, "not a regular file"))
         else:
             self._add(_entry(path, source, attributes))
+        return is_directory
+
+    def _link(self, source: str, path: str, attributes: Attributes, root: str) -> Steps[None]:
+        if self._links == "skip":
+            self.found.skipped.append((path, "a link"))
+            return
+        ticket = self._sftp.readlink(source)
+        yield ticket
+        try:
+            target = self._sftp.name(ticket)
+        except TransferError as error:
+            self.found.failed.append((path, error))
+            return
+        if "\0" in target or not stays_inside(_below(path, root), target):
+            self.found.skipped.append((path, f"a link that leads out of the tree, to {target}"))
+            return
+        self._add(Entry(path, "link", target=target, source=source, mtime=attributes.mtime or 0))
 
     def _followed(
         self, source: str, path: str, above: tuple[str, ...]
@@ -289,8 +295,3 @@ def _entry(path: str, source: str, attributes: Attributes) -> Entry:
 
 def _below(path: str, root: str) -> str:
     return path[len(root) + 1 :] if root else path
-
-
-def directories_of(paths: Iterable[str]) -> list[str]:
-    """The directories that some paths are in, each once."""
-    return list(dict.fromkeys(map(parent, paths)))

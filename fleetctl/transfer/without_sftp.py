@@ -1,0 +1,257 @@
+"""Files to and from a host that has no SFTP: by its tar and its shell alone, and so with fewer choices."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import NameRefused, NoSuchFile, ToolMissing, TooMuch, TransferError, WrongKind
+from fleetctl.events import Stream
+from fleetctl.ssh.session import Session
+from fleetctl.transfer.account import Account
+from fleetctl.transfer.archive import ArchiveReader, Data, Member
+from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.landing import Arriving, Landing
+from fleetctl.transfer.names import base, checked, join, parent, stays_inside
+from fleetctl.transfer.parts import part_directory
+from fleetctl.transfer.plan import Present, Step, plan
+from fleetctl.transfer.remote import DEEPEST, MOST_ENTRIES
+from fleetctl.transfer.tarring import send_tree
+from fleetctl.transfer.tree import Entry
+
+_KIND = 'if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo file; else echo nothing; fi'
+# What is new is in $1, absolute, and goes into $2: directories first, then files, each in one step (rename(2)).
+_MERGE = """
+cd "$1" || exit
+find . -type d -exec sh -c 'for d do mkdir -p "$0/$d" || exit 1; done' "$2" {} + &&
+find . ! -type d -exec sh -c 'for f do
+if [ -d "$0/$f" ]; then echo "cannot replace the directory $f" >&2; exit 1; fi
+mv -f "$f" "$0/$f" || exit 1
+done' "$2" {} +
+code=$?
+cd / && rm -rf "$1"
+exit $code
+"""
+_PACK = 'cd "$1" && exec tar -cf - "./$2"'
+
+
+def check_choices(choices: Choices, *, more: bool) -> None:
+    """Raises: ToolMissing for what cannot be done without SFTP. `more`: so is something besides these."""
+    asked = {
+        "--update": choices.update,
+        "--checksum": choices.checksum,
+        "--verify": choices.verify,
+        "--resume": choices.resume,
+        "--backup": choices.backup,
+        "--mkdir": choices.mkdir,
+        "--delete": choices.delete,
+        "--dry-run": choices.dry,
+        "--links follow": choices.links == "follow",
+        "what was asked for (owners, globs, filters)": more,
+    }
+    for option, wanted in asked.items():
+        if wanted:
+            raise ToolMissing(f"the server has no SFTP, and {option} needs it")
+
+
+def put_by_tar(
+    session: Session,
+    steps: Sequence[Step],
+    path: str,
+    single: str,
+    flags: Sequence[str],
+    account: Account,
+    cancel: Cancel,
+) -> None:
+    """Unpack a tree beside its place, then give everything its name.
+
+    Args:
+        path: the destination, as for SFTP.
+        single: the name of the one source, which may be renamed; "" when there are several.
+
+    Raises: TransferError, and what the session raises.
+    """
+    began = time.monotonic()
+    directory, name = _destination(session, path, single, cancel)
+    moved = [_renamed(step, single, name) for step in steps]
+    home = _say(session, "pwd", (), cancel)
+    part = join(directory if directory.startswith("/") else join(home, directory), part_directory("put"))
+    send_tree(session, moved, "", part, flags, account.moved, cancel)
+    code = _run(session, _MERGE, (part, directory if directory.startswith("/") else join(home, directory)), cancel)
+    if code:
+        raise TransferError(f"cannot put the files in place: {code}")
+    for step in moved:
+        shown = join(directory, step.entry.path)
+        match step.entry.kind:
+            case "directory":
+                account.done("made", shown)
+            case "link":
+                account.done("linked", shown)
+            case _:
+                account.done("sent", shown, size=step.entry.size, seconds=time.monotonic() - began)
+
+
+def _destination(session: Session, path: str, single: str, cancel: Cancel) -> tuple[str, str]:
+    """The directory that everything goes into, and the name of the single source in it."""
+    kind = _say(session, _KIND, (path,), cancel)
+    if kind == "directory":
+        return path, single
+    if path.endswith("/") or not single:
+        if kind == "file":
+            raise WrongKind(f"{path} is no directory")
+        raise NoSuchFile(f"there is no directory {path}")
+    if _say(session, _KIND, (parent(path) or ".",), cancel) != "directory":
+        raise NoSuchFile(f"there is no directory {parent(path)}")
+    return parent(path) or ".", base(path)
+
+
+def _renamed(step: Step, single: str, name: str) -> Step:
+    path = f"{name}{step.entry.path[len(single) :]}" if single else step.entry.path
+    return replace(step, entry=msgspec.structs.replace(step.entry, path=path))
+
+
+def get_by_tar(
+    session: Session, source: str, path: str, landing: Landing, account: Account, choices: Choices, cancel: Cancel
+) -> None:
+    """Fetch one file or tree, each name of it judged as it comes.
+
+    Args:
+        source: the remote path.
+        path: where it goes; "" for the contents of a directory alone.
+
+    Raises: TransferError, and what the session raises.
+    """
+    arriving = _Arriving(source, path, landing, account, choices)
+    words = " ".join(map(shlex.quote, (parent(source) or ".", base(source) or ".")))
+    with session.pipe(f"exec sh -c {shlex.quote(_PACK)} sh {words}", cancel) as pipe:
+        pipe.end_input()
+        try:
+            complete = arriving.take(pipe.output())
+            ended, complaint = pipe.ended()
+        except BaseException:
+            arriving.drop()
+            raise
+    if not complete or ended.exit_code:
+        arriving.drop()
+        raise TransferError(f"cannot read {source}: {complaint or 'tar gave no reason'}")
+    arriving.place()
+
+
+class _Arriving:
+    """The files of one stream, until it is known to be complete."""
+
+    def __init__(self, source: str, path: str, landing: Landing, account: Account, choices: Choices) -> None:
+        self._name = base(source) or "."
+        self._path = path
+        self._landing = landing
+        self._account = account
+        self._choices = choices
+        self._files: list[Arriving] = []
+        self._links: list[Step] = []
+        self._members = 0
+
+    def take(self, data: Iterator[memoryview]) -> bool:
+        """Returns: whether the archive is complete."""
+        reader = ArchiveReader()
+        file: Arriving | None = None
+        place = size = 0
+        for piece in data:
+            for item in reader.feed(piece):
+                if isinstance(item, Member):
+                    file, place, size = self._begin(item), 0, item.size
+                elif file is not None and isinstance(item, Data):
+                    file.write(place, item.data)
+                    self._account.moved(len(item.data))
+                    place += len(item.data)
+                if file is not None and place == size:
+                    self._landing.end(file, size)
+                    file = None
+        return reader.complete
+
+    def place(self) -> None:
+        if self._files:
+            self._landing.sync(self._files)
+        for one in self._files:
+            entry = one.step.entry
+            mtime = entry.mtime if self._choices.keeps_times else None
+            self._landing.place(one, mtime=mtime, backup=False)
+            self._account.done("fetched", self._landing.shown(entry.path), size=entry.size)
+        for step in self._links:
+            self._landing.link(step, backup=False)
+            self._account.done("linked", self._landing.shown(step.entry.path))
+
+    def drop(self) -> None:
+        for one in self._files:
+            self._landing.drop(one, keep=False)
+
+    def _begin(self, member: Member) -> Arriving | None:
+        self._members += 1
+        if self._members > MOST_ENTRIES:
+            raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
+        inside = self._inside(member.path)
+        path = join(self._path, inside)
+        if not path:
+            return None
+        entry = Entry(path, member.kind, member.size, member.mtime, member.mode & 0o777, target=member.target)
+        (step,) = plan([entry], self._present(path), self._choices, None, lambda _: False)
+        if step.act == "refuse":
+            raise step.why or TransferError(f"{path} is refused")
+        if step.act == "make":
+            self._landing.make(step)
+            self._account.done("made", self._landing.shown(path))
+        elif step.act == "link" and self._choices.links == "copy" and stays_inside(inside, member.target):
+            self._links.append(step)
+        elif step.act == "move" and member.kind == "file":
+            self._files.append(self._landing.begin(step, resume=False))
+            return self._files[-1]
+        elif entry.kind != "directory":
+            self._account.done("skipped", self._landing.shown(path), why="a link, or not a regular file")
+        return None
+
+    def _present(self, path: str) -> dict[str, Present]:
+        there = self._landing.present(path)
+        return {} if there is None else {path: there}
+
+    def _inside(self, path: str) -> str:
+        """The path of a member below what was asked for. Raises: NameRefused."""
+        names = [] if path in {"", "."} else path.split("/")
+        if len(names) > DEEPEST:
+            raise TooMuch(f"directories deeper than {DEEPEST} levels")
+        if self._name != ".":
+            if names[:1] != [self._name]:
+                raise NameRefused(f"the server sends what was not asked for: {path!r}")
+            names = names[1:]
+        return "/".join(map(checked, names))
+
+
+def _say(session: Session, script: str, words: Sequence[str], cancel: Cancel) -> str:
+    """The last line that a script writes."""
+    said = bytearray()
+
+    def receive(stream: Stream, data: bytes) -> None:
+        if stream == "stdout":
+            said.extend(data)
+
+    session.run(_sh(script, words), receive, cancel)
+    return os.fsdecode(bytes(said)).strip("\n").rpartition("\n")[2]
+
+
+def _run(session: Session, script: str, words: Sequence[str], cancel: Cancel) -> str:
+    """Returns: what a script complained of, "" when it went well."""
+    said = bytearray()
+
+    def receive(_stream: Stream, data: bytes) -> None:
+        said.extend(data)
+
+    ended = session.run(_sh(script, words), receive, cancel)
+    return "" if ended.exit_code == 0 else said.decode(errors="replace").strip() or "it gave no reason"
+
+
+def _sh(script: str, words: Sequence[str]) -> str:
+    return f"exec sh -c {shlex.quote(script)} sh {' '.join(map(shlex.quote, words))}"
