@@ -1,11 +1,12 @@
-"""A live line at the bottom of the terminal: how far the run is, and who keeps it waiting."""
+"""A live line at the bottom of the terminal: how far the run or its files are, and who keeps it waiting."""
 
 from __future__ import annotations
 
 import threading
 
-from fleetctl.events import Event, HostFinished, HostStarted, RunFinished, RunStarted, Status
+from fleetctl.events import Event, HostFinished, HostStarted, Progress, RunFinished, RunStarted, Status
 from fleetctl.nodes import fold
+from fleetctl.views.movement import Movement
 from fleetctl.views.screen import REDRAW_SECONDS, Screen
 
 _JOIN_SECONDS = 5.0
@@ -23,6 +24,7 @@ class Footer:
         self._done = 0
         self._troubled = 0
         self._running: dict[str, float] = {}
+        self._files = Movement()
         self._began = screen.clock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -46,11 +48,15 @@ class Footer:
         match event:
             case RunStarted(hosts=hosts):
                 self._total = len(hosts)
+                self._files.begin(len(hosts))
                 self._thread = threading.Thread(target=self._redraw, name="footer", daemon=True)
                 self._thread.start()
             case HostStarted(host=host):
                 self._running[host] = self._screen.clock()
+            case Progress():
+                self._files.go_on(event, self._screen.clock())
             case HostFinished(host=host, outcome=outcome):
+                self._files.finish(host, outcome, self._screen.clock())
                 self._running.pop(host, None)
                 self._done += 1
                 self._troubled += outcome.status not in {Status.OK, Status.SKIPPED}
@@ -62,11 +68,17 @@ class Footer:
             self._screen.footer(text)
 
     def _text(self) -> str:
-        parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running"]
-        if self._troubled:
-            parts.append(f"{self._troubled} failed")
-        seconds = self._screen.clock() - self._began
-        parts.append(f"{seconds:.0f} s")
-        if seconds >= _LONG_SECONDS and 0 < self._total - self._done <= _FEW and self._running:
-            parts.append(f"waiting for {fold(self._running)}")
+        now = self._screen.clock()
+        failed = [f"{self._troubled} failed"] if self._troubled else []
+        waiting = self._waiting(now - self._began)
+        if self._files.bytes:
+            head = [f"{self._done}/{self._total} hosts", *failed]
+            return self._files.line(head, waiting, self._screen.err_width - 1, now)
+        parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running", *failed]
+        parts += [f"{now - self._began:.0f} s", *([waiting] if waiting else [])]
         return " · ".join(parts)
+
+    def _waiting(self, seconds: float) -> str:
+        if seconds >= _LONG_SECONDS and 0 < self._total - self._done <= _FEW and self._running:
+            return f"waiting for {fold(self._running)}"
+        return ""

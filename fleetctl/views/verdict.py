@@ -1,4 +1,4 @@
-"""The closing lines on stderr: how many were ok, who was not, why, and what to do about it."""
+"""The closing lines on stderr: how many were ok, what became of files, who was not ok, why, and what to do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fleetctl.nodes import fold
 from fleetctl.views.neutral import sanitize
 from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
+from fleetctl.views.tally import Tally
 
 _MARKS = {Status.OK: ("✔", "32"), Status.SKIPPED: ("·", "2"), Status.CANCELLED: ("■", "33")}
 _TROUBLE = ("✘", "31")
@@ -42,8 +43,10 @@ class Verdict:
         self._left_running: list[str] = []
         self._kinds: dict[tuple[Status, str], dict[str, _Trouble]] = {}
         self._hosts = 0
+        self._files = Tally()
 
     def show(self, event: Event) -> None:
+        self._files.note(event)
         if isinstance(event, HostFinished):
             self._hosts += 1
             self._note(event)
@@ -68,6 +71,7 @@ class Verdict:
     def _say(self, event: RunFinished) -> None:
         if not self._quiet:
             self._say_counts(event)
+            self._say_files()
         lines = sorted(self._troubles(), key=lambda line: (list(Status).index(line[0]), -len(line[1].hosts)))
         for status, trouble in lines[:_MOST_LINES]:
             self._say_trouble(status, trouble)
@@ -82,6 +86,11 @@ class Verdict:
         cancelled = f" — cancelled: {sanitize(event.cancelled)}" if event.cancelled else ""
         done = f"{self._hosts} {'host' if self._hosts == 1 else 'hosts'} in {event.at:.1f} s{cancelled}"
         self._screen.say(f"{' · '.join(parts) or 'nothing done'} — {done}")
+
+    def _say_files(self) -> None:
+        line = self._files.line()
+        if line:
+            self._screen.say(f"  {line}")
 
     def _troubles(self) -> Iterator[tuple[Status, _Trouble]]:
         """A line for each wording; one for all where addresses or fingerprints make each host's its own."""

@@ -6,9 +6,10 @@ from collections import Counter
 
 from hypothesis import given
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, RunFinished, Status
+from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, RunFinished, Status, Totals, Transferred
 from fleetctl.views import Verdict
 from tests.support.showing import Paper, ended, over, play, refused, runs
+from tests.views.moving import REFUSED, copied, moved, moving_runs
 
 
 def verdict(events: list[Event], *, quiet: bool = False, terminal: bool = False) -> str:
@@ -87,10 +88,60 @@ def test_what_a_server_said_is_made_harmless() -> None:
     assert "\x1b" not in verdict(over([refused("a", "boo\x1b[2J", "\x1b]0;x\x07")], "\x1b[2J"))
 
 
-@given(runs(max_hosts=10))
+@given(runs(max_hosts=10) | moving_runs())
 def test_the_counts_are_those_of_the_run(run: list[Event]) -> None:
     first = verdict(run, terminal=True).splitlines()[0].partition(" — ")[0]
     counts = Counter(event.outcome.status for event in run if isinstance(event, HostFinished))
     assert isinstance(run[-1], RunFinished)
     told = {word.split()[-1]: int(word.split()[-2]) for word in first.split(" · ") if word != "nothing done"}
     assert told == {str(status): count for status, count in counts.items()}
+
+
+def test_files_of_all_hosts_are_summed_up_in_one_line() -> None:
+    totals = Totals(files=6, bytes=3 * 1024**2, unchanged=2, deleted=1)
+    events: list[Event] = [
+        moved("a", "/x", "made"),
+        moved("a", "/x/y"),
+        copied("a", totals),
+        copied("b", totals),
+        refused("c"),
+    ]
+    assert verdict(over(events)).splitlines()[:2] == [
+        "2 ok · 1 unreachable — 3 hosts in 3.4 s",
+        "  12 files, 6.0 MiB sent to 2 hosts · 4 unchanged · 2 deleted",
+    ]
+    assert "files" not in verdict(over(events), quiet=True)
+
+
+def test_a_single_file_that_was_fetched_is_told_as_one() -> None:
+    told = verdict(over([moved("a", "out/a/x", "fetched"), copied("a", Totals(files=1, bytes=1))]))
+    assert told.splitlines()[1] == "  1 file, 1 byte fetched from 1 host"
+
+
+def test_where_all_is_there_already_nothing_was_moved() -> None:
+    told = verdict(over([moved("a", "/x", "unchanged"), copied("a", Totals(unchanged=1))]))
+    assert told.splitlines()[1] == "  nothing moved on 1 host · 1 unchanged"
+
+
+def test_a_dry_run_tells_what_would_become_of_files() -> None:
+    files: list[Event] = [Transferred(host="a", path="/x", action="sent", size=2048, dry=True)]
+    files += [Transferred(host="a", path="/y", action="deleted", size=9, dry=True)]
+    off = ErrorFacts("dry-run", "dry run: nothing was done")
+    told = verdict(over([*files, copied("a", Totals(files=1, deleted=1), Status.SKIPPED, off)]))
+    assert told.splitlines()[1:] == ["  1 file, 2.0 KiB would be sent to 1 host · 1 would be deleted"]
+
+
+def test_a_file_that_failed_is_the_reason_of_its_host() -> None:
+    failed: list[Event] = [copied(host, Totals(failed=1), Status.FAILED, REFUSED) for host in ("web01", "web02")]
+    assert verdict(over(failed)).splitlines() == [
+        "2 failed — 2 hosts in 3.4 s",
+        "  nothing moved on 2 hosts · 2 failed",
+        "  failed       web[01-02]  cannot write /etc/x: permission denied",
+        "               → log in as its owner",
+    ]
+
+
+def test_the_name_of_a_file_cannot_reach_the_terminal_nor_break_the_lines() -> None:
+    error = ErrorFacts("access-denied", "cannot write /\x1b[2J\udcff: permission denied")
+    told = verdict(over([copied("a", Totals(failed=1), Status.FAILED, error)]))
+    assert "cannot write /\\udcff: permission denied" in told
