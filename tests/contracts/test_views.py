@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleetctl.cli.options import ViewName
-from fleetctl.events import Event, HostStarted, Output
+from fleetctl.events import ErrorFacts, Event, HostStarted, Output, Progress, Status, Totals, Transferred
 from fleetctl.views import _VIEWS, Consumer, Footer, Layout, Screen, Verdict, open_view
-from tests.support.showing import Paper, begun, ended, over, runs, said, show
+from tests.support.showing import Paper, begun, ended, over, play, runs, said, show
+from tests.views.moving import copied, going, moved, moving_runs
 
 _PIECE = b"x" * 1023 + b"\n"
 _MOST_BYTES = 48 * 1024 * 1024
@@ -46,7 +47,9 @@ def consumers(name: str, screen: Screen) -> list[Consumer]:
 
 
 @pytest.mark.parametrize("name", ViewName)
-@given(run=runs(), layout=layouts, terminal=st.booleans(), colour=st.booleans(), length=st.integers(0, 60))
+@given(
+    run=runs() | moving_runs(), layout=layouts, terminal=st.booleans(), colour=st.booleans(), length=st.integers(0, 60)
+)
 def test_no_run_breaks_it_wherever_it_ends(
     name: str, run: list[Event], layout: Layout, terminal: bool, colour: bool, length: int
 ) -> None:
@@ -55,7 +58,7 @@ def test_no_run_breaks_it_wherever_it_ends(
 
 
 @pytest.mark.parametrize("name", ViewName)
-@given(run=runs())
+@given(run=runs() | moving_runs())
 def test_results_never_go_to_stderr_but_for_lines_of_stderr(name: str, run: list[Event]) -> None:
     shown = show(name, run)
     if name not in {"stream", "both"}:
@@ -91,6 +94,53 @@ def test_memory_is_bounded_while_64_mib_go_through(name: str, hosts: int) -> Non
         tracemalloc.stop()
 
 
+def flood_of_files(hosts: int) -> Iterator[Event]:
+    """Records of 64 MiB in all."""
+    names = [f"h{n}" for n in range(hosts)]
+    yield begun(*names)
+    for number in range(64 * 256 // hosts):
+        for name in names:
+            yield moved(name, f"{number}" + "/d" * 2048)
+            yield going(name, number, number)
+    finished = [copied(name, Totals(files=1)) for name in names]
+    yield from over(finished)
+
+
+@pytest.mark.parametrize("name", ViewName)
+@pytest.mark.parametrize("hosts", [1, 16])
+def test_memory_is_bounded_while_a_great_many_files_are_moved(name: str, hosts: int) -> None:
+    screen = Screen(_Nowhere(), _Nowhere())
+    views = consumers(name, screen)
+    tracemalloc.start()
+    try:
+        for event in flood_of_files(hosts):
+            for view in views:
+                view.show(event)
+        for view in views:
+            view.close()
+        assert tracemalloc.get_traced_memory()[1] < _MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", sorted(set(ViewName) - {"json", "ndjson"}))
+@given(run=moving_runs())
+def test_what_people_read_about_files_comes_as_output(name: str, run: list[Event]) -> None:
+    without = [event for event in run if not isinstance(event, Transferred | Progress)]
+    assert show(name, run) == show(name, without)
+
+
+@pytest.mark.parametrize("name", ViewName)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_file_whose_name_is_no_text_can_fail(name: str, terminal: bool) -> None:
+    error = ErrorFacts("access-denied", "cannot write caf\udce9: permission denied")
+    failed = copied("a", Totals(failed=1), Status.FAILED, error)
+    paper = Paper()
+    for view in consumers(name, paper.screen(terminal=terminal)):
+        play(view, over([begun("a"), HostStarted(host="a"), failed]))
+    assert b"permission denied" in paper.shown().out + paper.shown().err
+
+
 @pytest.mark.parametrize("name", ViewName)
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_an_output_that_is_gone_is_told_by_show_and_not_by_close(name: str, after: int) -> None:
@@ -119,7 +169,7 @@ def test_a_terminal_that_is_gone_does_not_make_close_fail(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ViewName)
-@given(run=runs())
+@given(run=runs() | moving_runs())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_footer_and_a_verdict_go_along_with_it(name: str, run: list[Event]) -> None:
     paper = Paper()

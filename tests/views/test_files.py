@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from fleetctl.events import Event, HostStarted, Output
 from fleetctl.views import SavedFiles, files
 from tests.support.showing import begun, ended, over, play, refused, runs, said
+from tests.views.moving import moving_runs
 
 
-@given(run=runs())
+@given(run=runs() | moving_runs())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_files_hold_exactly_what_each_host_sent(run: list[Event], tmp_path: Path) -> None:
     play(SavedFiles(tmp_path), run)
