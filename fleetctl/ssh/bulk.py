@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 from paramiko import Channel, SSHException
 from paramiko.buffered_pipe import BufferedPipe
 
 from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.pieces import Piece, cut
 from fleetctl.ssh.translate import Stage, translated
 from fleetctl.ssh.transport import LeanTransport
 
@@ -35,15 +37,15 @@ class BulkPipe:
         channel.in_buffer = self._inbox
         transport.deliver(channel, self._inbox.put)
 
-    def send(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def send(self, pieces: Sequence[Piece]) -> None:
+        rest = pieces
         with translated(Stage.CHANNEL, self._notes):
             while rest:
-                size = self._allowed(len(rest))
+                size = self._allowed(sum(map(len, rest)))
                 if not size:
                     break
-                self._transport.send_data(self._channel, rest[:size])
-                rest = rest[size:]
+                now, rest = cut(rest, size)
+                self._transport.send_data(self._channel, now)
         if rest:
             raise EOFError
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko import Message, SSHException
 from paramiko.packet import NeedRekeyException, Packetizer
 
+from fleetctl.ssh.pieces import Piece, cut, fill
 from fleetctl.ssh.wire import Wire
 
 _TAG_SIZE = 16
@@ -52,26 +53,17 @@ class ChannelData(Message):
         most: bytes in one packet.
     """
 
-    def __init__(self, channel: int, pieces: Sequence[memoryview], most: int) -> None:
+    def __init__(self, channel: int, pieces: Sequence[Piece], most: int) -> None:
         super().__init__(b"%c%b" % (_MSG_CHANNEL_DATA, _length.pack(channel)))
         self._pieces = pieces
         self.most = most
 
-    def parts(self) -> Iterator[tuple[int, list[memoryview]]]:
+    def parts(self) -> Iterator[tuple[int, Sequence[Piece]]]:
         """Size and pieces of what goes into each packet."""
-        part: list[memoryview] = []
-        room = self.most
-        for piece in self._pieces:
-            rest = piece
-            while len(rest) >= room:
-                part.append(rest[:room])
-                yield self.most, part
-                rest, part, room = rest[room:], [], self.most
-            if rest:
-                part.append(rest)
-                room -= len(rest)
-        if part:
-            yield self.most - room, part
+        rest = self._pieces
+        while rest:
+            part, rest = cut(rest, self.most)
+            yield sum(map(len, part)), part
 
 
 class _Direction:
@@ -125,6 +117,7 @@ class PacketLayer(Packetizer):
         self._sending_lock = threading.Lock()
         self._closed_channels: set[bytes] = set()
         self._outbox = memoryview(b"")
+        self._plain = memoryview(b"")
         self.sinks: dict[int, Callable[[memoryview], None]] = {}
         """Who takes the data of a channel, by its number on our side, called by the thread that reads."""
 
@@ -205,11 +198,14 @@ class PacketLayer(Packetizer):
     def _send_data(self, data: ChannelData) -> None:
         if self._outward is None:
             for size, part in data.parts():
-                super().send_message(Message(data.asbytes() + _length.pack(size) + b"".join(part)))
+                plain = bytearray(size)
+                fill(memoryview(plain), part)
+                super().send_message(Message(data.asbytes() + _length.pack(size) + plain))
             return
         room = data.most + _ROOM_PER_PACKET
         if len(self._outbox) < _MOST_AT_ONCE * room:
             self._outbox = memoryview(bytearray(_MOST_AT_ONCE * room))
+            self._plain = memoryview(bytearray(room))
         end = 0
         for size, part in data.parts():
             end += self._seal_into(self._outbox[end:], data.asbytes() + _length.pack(size), size, part, self._outward)
@@ -218,14 +214,18 @@ class PacketLayer(Packetizer):
                 end = 0
         self._wire.send_all(self._outbox[:end])
 
-    def _seal_into(self, out: memoryview, head: bytes, size: int, part: list[memoryview], outward: _Direction) -> int:
+    def _seal_into(self, out: memoryview, head: bytes, size: int, part: Sequence[Piece], outward: _Direction) -> int:
         """Returns: how many bytes of `out` the packet takes."""
         padding = _padding(len(head) + size)
-        plain = b"".join((b"%c" % padding, head, *part, bytes(padding)))
-        out[:4] = length = _length.pack(len(plain))
-        end = 4 + len(plain) + _TAG_SIZE
-        outward.cipher.encrypt_into(outward.next_nonce(len(plain)), plain, length, out[4:end])
-        return end
+        start = 1 + len(head)
+        total = start + size + padding
+        plain = self._plain[:total]
+        plain[:start] = b"%c%b" % (padding, head)
+        fill(plain[start : start + size], part)
+        plain[start + size :] = bytes(padding)
+        out[:4] = length = _length.pack(total)
+        outward.cipher.encrypt_into(outward.next_nonce(total), plain, length, out[4 : 4 + total + _TAG_SIZE])
+        return 4 + total + _TAG_SIZE
 
     def _seal(self, payload: bytes, outward: _Direction) -> None:
         padding = _padding(len(payload))

@@ -263,10 +263,12 @@ class CommandPipe:
     """A running command: bytes in, bytes out, and in the end its exit code. Raises: as BulkPipe."""
 
     def __init__(self, pipe: BulkPipe, channel: Channel, ended: Callable[[], Ended]) -> None:
-        self.send = pipe.send
-        self._receive = pipe.receive
+        self._pipe = pipe
         self._channel = channel
         self._ended = ended
+
+    def send(self, data: bytes) -> None:
+        self._pipe.send([memoryview(data)])
 
     def end_input(self) -> None:
         """No more is sent."""
@@ -276,7 +278,7 @@ class CommandPipe:
         """What the command writes to its stdout, as it comes, to the end."""
         while True:
             try:
-                pieces = self._receive()
+                pieces = self._pipe.receive()
             except EOFError:
                 return
             yield from pieces

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import struct
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, Protocol, TypeVar
 
 from fleetctl.errors import AccessDenied, NoSpace, NoSuchFile, ServerFailure, TransferError
+from fleetctl.ssh.pieces import Piece
 
 _VERSION = 3
 _INIT, _VERSION_REPLY = 1, 2
@@ -47,6 +48,8 @@ _u64 = struct.Struct(">Q")
 _head = struct.Struct(">IBI")
 _read_request = struct.Struct(">QI")
 
+_NOTHING = memoryview(b"")
+
 T = TypeVar("T")
 
 
@@ -56,7 +59,7 @@ class Pipe(Protocol):
     Raises: EOFError at its end, ours when the connection ended or is silent.
     """
 
-    def send(self, data: bytes) -> None: ...
+    def send(self, pieces: Sequence[Piece]) -> None: ...
 
     def receive(self, wanted: int) -> list[memoryview]:
         """All bytes that are there, when they are `wanted` or more."""
@@ -120,7 +123,7 @@ class Sftp:
         self._in: list[memoryview] = []
         self._in_size = 0
         self._needed = 4
-        self._out: list[bytes] = []
+        self._out: list[Piece] = []
         self._out_size = 0
         self._next_id = 0
         self._open: dict[int, Ticket] = {}
@@ -140,7 +143,8 @@ class Sftp:
     def read(self, handle: bytes, offset: int, size: int, path: str) -> Ticket:
         return self._post(_READ, _packed(handle) + _read_request.pack(offset, size), f"read {path}")
 
-    def write(self, handle: bytes, offset: int, data: bytes, path: str) -> Ticket:
+    def write(self, handle: bytes, offset: int, data: Piece, path: str) -> Ticket:
+        """`data` is read when it is sent, at the latest when the answer is waited for."""
         head = b"%b%b%b" % (_packed(handle), _u64.pack(offset), _u32.pack(len(data)))
         return self._post(_WRITE, head, f"write {path}", data)
 
@@ -301,12 +305,12 @@ class Sftp:
 
     # The wire
 
-    def _post(self, kind: int, payload: bytes, what: str, data: bytes = b"") -> Ticket:
+    def _post(self, kind: int, payload: bytes, what: str, data: Piece = _NOTHING) -> Ticket:
         number = self._next_id
         self._next_id = (number + 1) & 0xFFFF_FFFF
         ticket = self._open[number] = Ticket(what)
-        self._out.append(_head.pack(5 + len(payload) + len(data), kind, number) + payload)
-        if data:
+        self._out.append(memoryview(_head.pack(5 + len(payload) + len(data), kind, number) + payload))
+        if len(data):
             self._out.append(data)
         self._out_size += 9 + len(payload) + len(data)
         if self._out_size >= _FLUSH_SIZE:
@@ -318,10 +322,8 @@ class Sftp:
 
     def _flush(self) -> None:
         if self._out:
-            data = b"".join(self._out)
-            self._out.clear()
-            self._out_size = 0
-            self._pipe.send(data)
+            pieces, self._out, self._out_size = self._out, [], 0
+            self._pipe.send(pieces)
 
     def _take_in(self) -> None:
         """Wait until something is answered, or a packet's length is known; note all answers that are there."""
@@ -360,7 +362,7 @@ class Sftp:
         self._answered.append(ticket)
 
     def _greet(self) -> dict[bytes, bytes]:
-        self._pipe.send(struct.pack(">IBI", 5, _INIT, _VERSION))
+        self._pipe.send([memoryview(struct.pack(">IBI", 5, _INIT, _VERSION))])
         replies: list[memoryview] = []
         while not replies:
             replies += self._packets()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import paramiko
@@ -14,6 +14,7 @@ from paramiko.auth_handler import AuthHandler
 
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.packets import ChannelData, PacketLayer
+from fleetctl.ssh.pieces import Piece
 from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.wire import Wire
 
@@ -117,10 +118,10 @@ class LeanTransport(Transport):
 
     packetizer: PacketLayer
 
-    def send_data(self, channel: Channel, data: memoryview) -> None:
+    def send_data(self, channel: Channel, pieces: Sequence[Piece]) -> None:
         """Send to a channel, no more than its window allows. Waits while keys are exchanged."""
         most = max(1, channel.out_max_packet_size - _CHANNEL_OVERHEAD)
-        self._send_user_message(ChannelData(channel.remote_chanid, [data], most))  # type: ignore[attr-defined]
+        self._send_user_message(ChannelData(channel.remote_chanid, pieces, most))  # type: ignore[attr-defined]
 
     def grant(self, channel: Channel, size: int) -> None:
         """Let the server send so much more (RFC 4254, 5.2)."""

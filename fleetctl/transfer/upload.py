@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleetctl.errors import FleetError, ServerFailure, SourceChanged, TransferError
+from fleetctl.ssh.pieces import FileRange
 from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import part_name
@@ -99,18 +100,18 @@ def _written(
     yield opened
     handle = sftp.handle(opened)
     try:
-        under_way: deque[tuple[Ticket, int]] = deque()
+        under_way: deque[tuple[Ticket, FileRange | None]] = deque()
         place = sending.begin
         while place < entry.size:
-            data = _read(descriptor, entry, place, take(min(sftp.largest_write, entry.size - place)))
-            under_way.append((sftp.write(handle, place, data, part), len(data)))
+            data = FileRange(descriptor, place, take(min(sftp.largest_write, entry.size - place)))
+            under_way.append((sftp.write(handle, place, data, part), data))
             place += len(data)
             if len(under_way) >= _UNDER_WAY:
-                yield from _confirmed(sftp, under_way, moved)
+                yield from _confirmed(sftp, under_way, entry, moved)
         _check_still(entry, descriptor)
-        under_way += [(ticket, 0) for ticket in _attributes(sftp, handle, sending)]
+        under_way += [(ticket, None) for ticket in _attributes(sftp, handle, sending)]
         while under_way:
-            yield from _confirmed(sftp, under_way, moved)
+            yield from _confirmed(sftp, under_way, entry, moved)
     except TransferError:
         yield sftp.close(handle, part)
         raise
@@ -132,19 +133,23 @@ def _attributes(sftp: Sftp, handle: bytes, sending: Sending) -> list[Ticket]:
     return asked
 
 
-def _confirmed(sftp: Sftp, under_way: deque[tuple[Ticket, int]], moved: Callable[[int], None]) -> Steps[None]:
-    ticket, size = under_way.popleft()
+def _confirmed(
+    sftp: Sftp, under_way: deque[tuple[Ticket, FileRange | None]], entry: Entry, moved: Callable[[int], None]
+) -> Steps[None]:
+    ticket, data = under_way.popleft()
     yield ticket
     sftp.expect_ok(ticket)
-    moved(size)
+    if data is not None:
+        _check_read(data, entry)
+        moved(len(data))
 
 
-def _read(descriptor: int, entry: Entry, place: int, size: int) -> bytes:
-    with local(f"read {entry.source}"):
-        data = os.pread(descriptor, size, place)
-    if not data:
+def _check_read(data: FileRange, entry: Entry) -> None:
+    if isinstance(data.broken, EOFError):
         raise SourceChanged(f"{entry.source} shrank while it was read", hint="run it again")
-    return data
+    if data.broken is not None:
+        with local(f"read {entry.source}"):
+            raise data.broken
 
 
 def put_in_place(sftp: Sftp, part: str, target: str, *, replaces: bool, backup: bool) -> Steps[TransferError | None]:
