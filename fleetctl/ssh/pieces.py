@@ -1,0 +1,72 @@
+"""Bytes that are to be sent, in pieces: what is in memory, and stretches of files that are read only when they go out.
+
+A file's bytes so go from the page cache straight into the packet that is encrypted, without a copy in between.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+
+class FileRange:
+    """A stretch of an open file.
+
+    Where the file turns out to be shorter, or cannot be read, zeros are sent, because what was announced has to
+    come; `broken` says so.
+    """
+
+    __slots__ = ("_of", "broken", "descriptor", "offset", "size")
+
+    def __init__(self, descriptor: int, offset: int, size: int, of: FileRange | None = None) -> None:
+        self.descriptor = descriptor
+        self.offset = offset
+        self.size = size
+        self.broken: OSError | EOFError | None = None
+        self._of = of or self
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> FileRange:
+        start, stop, _ = part.indices(self.size)
+        return FileRange(self.descriptor, self.offset + start, stop - start, self._of)
+
+    def read_into(self, room: memoryview) -> None:
+        place = 0
+        count = 1
+        try:
+            while place < self.size and count:
+                count = os.preadv(self.descriptor, [room[place : self.size]], self.offset + place)
+                place += count
+        except OSError as error:
+            self._of.broken = error
+        if place < self.size:
+            self._of.broken = self._of.broken or EOFError()
+            room[place : self.size] = bytes(self.size - place)
+
+
+Piece = memoryview | FileRange
+
+
+def cut(pieces: Sequence[Piece], size: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    """The first `size` bytes, and the rest."""
+    room = size
+    for number, piece in enumerate(pieces):
+        if len(piece) >= room:
+            rest = [] if len(piece) == room else [piece[room:]]
+            return [*pieces[:number], piece[:room]], [*rest, *pieces[number + 1 :]]
+        room -= len(piece)
+    return pieces, []
+
+
+def fill(room: memoryview, pieces: Sequence[Piece]) -> None:
+    """Put pieces one after the other into a buffer of their size."""
+    place = 0
+    for piece in pieces:
+        part = room[place : place + len(piece)]
+        if isinstance(piece, FileRange):
+            piece.read_into(part)
+        else:
+            part[:] = piece
+        place += len(piece)
