@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from fleetctl.events import Event, HostFinished, HostStarted, Progress, RunFinished, RunStarted, Status
 from fleetctl.nodes import fold
@@ -70,15 +71,15 @@ class Footer:
     def _text(self) -> str:
         now = self._screen.clock()
         failed = [f"{self._troubled} failed"] if self._troubled else []
-        waiting = self._waiting(now - self._began)
+        seconds = now - self._began
+        near_the_end = seconds >= _LONG_SECONDS and 0 < self._total - self._done <= _FEW
         if self._files.bytes:
             head = [f"{self._done}/{self._total} hosts", *failed]
+            waiting = _waiting(self._files.idle(self._running) if near_the_end else [])
             return self._files.line(head, waiting, self._screen.err_width - 1, now)
-        parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running", *failed]
-        parts += [f"{now - self._began:.0f} s", *([waiting] if waiting else [])]
-        return " · ".join(parts)
+        parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running", *failed, f"{seconds:.0f} s"]
+        return " · ".join([*parts, *_waiting(self._running if near_the_end else ())])
 
-    def _waiting(self, seconds: float) -> str:
-        if seconds >= _LONG_SECONDS and 0 < self._total - self._done <= _FEW and self._running:
-            return f"waiting for {fold(self._running)}"
-        return ""
+
+def _waiting(hosts: Collection[str]) -> list[str]:
+    return [f"waiting for {fold(hosts)}"] if hosts else []

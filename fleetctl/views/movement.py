@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -14,6 +15,9 @@ _SOON = 1.0
 """Seconds before which a rate says nothing."""
 
 _SLOW = 0.75
+_JUDGED_AFTER = 3.0
+"""Seconds before which nobody is called slow: progress comes a few times a second, and not from all at once."""
+
 _MOST_NAMED = 3
 _NARROWEST_BAR = 5
 _WIDEST_BAR = 24
@@ -30,6 +34,10 @@ class _Part:
     def pace(self, now: float) -> float:
         """The share of its bytes that a host moves in a second."""
         return self.bytes / self.total / max(now - self.since, _SOON)
+
+    @property
+    def is_whole(self) -> bool:
+        return self.bytes >= self.total
 
     @property
     def percent(self) -> int:
@@ -75,7 +83,12 @@ class Movement:
         else:
             self._unplanned += 1
 
-    def line(self, head: list[str], waiting: str, width: int, now: float) -> str:
+    def idle(self, hosts: Iterable[str]) -> list[str]:
+        """Those of them that have not begun to move files, or have moved them all."""
+        parts = self._moving
+        return [host for host in hosts if host not in parts or parts[host].is_whole]
+
+    def line(self, head: list[str], waiting: list[str], width: int, now: float) -> str:
         """The line in at most so many columns: what does not fit is left out from the right.
 
         Args:
@@ -88,9 +101,9 @@ class Movement:
         tail = [f" · {_of(self.bytes, total, exact=exact)}"]
         if rate is not None:
             tail.append(f" · {readable(int(rate))}/s")
-        if rate and total:
+        if rate and total > self.bytes:
             tail.append(f" · ETA {_clock((total - self.bytes) / rate)}")
-        tail += self._slowest(now) or ([f" · {waiting}"] if waiting else [])
+        tail += self._slowest(now) or [f" · {words}" for words in waiting]
         return _fitted(" · ".join(head), percent, tail, width, self.bytes / total if total else 0.0)
 
     def _total(self) -> tuple[int, bool]:
@@ -112,11 +125,12 @@ class Movement:
 
     def _slowest(self, now: float) -> list[str]:
         """Hosts well behind the mean pace. Not who has the least, but who is slow: others may have begun just now."""
-        parts = {host: part for host, part in self._moving.items() if part.total and now - part.since >= _SOON}
+        parts = {host: part for host, part in self._moving.items() if part.total and now - part.since >= _JUDGED_AFTER}
         paces = {host: part.pace(now) for host, part in parts.items()}
         count = len(paces) + len(self._paces)
         mean = (sum(paces.values()) + sum(self._paces)) / count if count else 0.0
-        slow = sorted((host for host in paces if paces[host] < _SLOW * mean), key=lambda host: paces[host])
+        behind = [host for host in paces if paces[host] < _SLOW * mean and not parts[host].is_whole]
+        slow = sorted(behind, key=lambda host: paces[host])
         named = [f"{host} {parts[host].percent} %" for host in slow[:_MOST_NAMED]]
         return [(", " if number else " · slowest ") + words for number, words in enumerate(named)]
 
