@@ -17,7 +17,7 @@ from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination
 from fleetctl.transfer.getting import Origin, as_directory
 from fleetctl.transfer.local import expand, gather
-from fleetctl.transfer.names import base
+from fleetctl.transfer.names import base, is_contents
 from fleetctl.transfer.patterns import Filter, is_pattern
 from fleetctl.transfer.tree import Tree
 
@@ -40,7 +40,7 @@ def put_operation(
             return Put(tuple(sources), destination, own=own, choices=_choices(moving, output))
         named = expand(sources)
         tree = gather(named, recursive=moving.recursive, links=moving.links.value, choice=choice)
-        contents = any(_is_contents(name) for name in named)
+        contents = any(is_contents(name) for name in named)
         if moving.delete and not any(entry.kind == "directory" for entry in tree.entries) and not contents:
             raise UsageError("--delete needs a directory", hint="name one, with -r")
         single = base(tree.entries[0].path) if len(named) == 1 and not contents and tree.entries else ""
@@ -99,10 +99,6 @@ def _choices(moving: Moving, output: Output) -> Choices:
     )
 
 
-def _is_contents(name: str) -> bool:
-    return name.endswith(("/", "/.")) or name == "."
-
-
 def _own_tree(host: str, sources: Sequence[str], moving: Moving, choice: Filter) -> Tree:
     """What is to go to one host alone. Raises: UsageError when there is nothing."""
     directories = [Path(source).expanduser() / as_directory(host) for source in sources]
@@ -123,7 +119,7 @@ def _check_template(template: str) -> None:
 
 def _check_distinct(template: str, sources: Sequence[str], hosts: Sequence[str]) -> None:
     """No two hosts may write the same file, nor two sources of one host. Raises: UsageError."""
-    patterns = [source for source in sources if is_pattern(source) or _is_contents(source)]
+    patterns = [source for source in sources if is_pattern(source) or is_contents(source)]
     if len(hosts) > 1 and patterns and not template.startswith("{host}/"):
         raise UsageError(
             f"with {patterns[0]} the files of two hosts could get the same name",

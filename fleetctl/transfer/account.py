@@ -66,6 +66,14 @@ class Account:
         if time.monotonic() >= self._next_progress:
             self._tell_progress()
 
+    def mark(self) -> int:
+        """How much was moved so far, for `take_back`."""
+        return self._bytes
+
+    def take_back(self, mark: int) -> None:
+        """What was moved since then was of no use."""
+        self._bytes = mark
+
     def done(self, action: Action, path: str, *, size: int = 0, seconds: float = 0.0, why: str = "") -> None:
         """One file's fate. `why` is the reason for which it was skipped."""
         self._counts[action] = self._counts.get(action, 0) + 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from fleetctl.errors import NoSuchFile, WrongKind
-from fleetctl.ssh.sftp import Sftp
+from fleetctl.errors import NoSuchFile, ServerFailure, TransferError, WrongKind
+from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.names import join, parent
 from fleetctl.transfer.patterns import Filter
@@ -88,6 +88,7 @@ def _need(sftp: Sftp, directory: str, choices: Choices) -> None:
     """It has to be there, or is made with --mkdir. Raises: NoSuchFile, WrongKind."""
     if not directory:
         return
+    directory = directory.rstrip("/") or "/"  # of what is no directory, `name/` is told as missing
     there = sftp.run(look(sftp, directory))
     if there is not None and there.kind != "directory":
         raise WrongKind(f"{directory} is no directory")
@@ -99,4 +100,25 @@ def _need(sftp: Sftp, directory: str, choices: Choices) -> None:
     if above and above != directory:
         _need(sftp, above, choices)
     if not choices.dry:
-        sftp.expect_ok(sftp.result(sftp.mkdir(directory.rstrip("/"))))
+        make_directory(sftp, directory)
+
+
+def make_directory(sftp: Sftp, path: str) -> None:
+    """Make it, unless somebody else does so just now: hosts of one run may be one machine. Raises: TransferError."""
+    error = sftp.run(made(sftp, path))
+    if error is not None:
+        raise error
+
+
+def made(sftp: Sftp, path: str, mode: int | None = None) -> Steps[TransferError | None]:
+    """The same as a piece of work. Returns: why it failed."""
+    ticket = sftp.mkdir(path, mode)
+    yield ticket
+    try:
+        sftp.expect_ok(ticket)
+    except ServerFailure as error:
+        there = yield from look(sftp, path)
+        return None if there is not None and there.kind == "directory" else error
+    except TransferError as error:
+        return error
+    return None

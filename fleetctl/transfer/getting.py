@@ -22,7 +22,7 @@ from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.digests import digest_of, remote_digests
 from fleetctl.transfer.download import Fetched, download
 from fleetctl.transfer.landing import Arriving, Landing
-from fleetctl.transfer.names import base, checked, join, parent
+from fleetctl.transfer.names import base, checked, is_contents, join, parent
 from fleetctl.transfer.parts import is_any_part
 from fleetctl.transfer.patterns import Filter, is_pattern
 from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
@@ -98,7 +98,7 @@ class Getting:
         filtered = self._origin.filter.exclude or self._origin.filter.include
         check_choices(self._choices, more=any(map(is_pattern, self._origin.paths)) or bool(filtered))
         for word in self._origin.paths:
-            contents = _is_contents(word)
+            contents = is_contents(word)
             source = at_home(_without_slash(word))
             path = "" if contents else self._named(source)
             get_by_tar(self._session, source, path, self._landing, self._account, self._choices, self._cancel)
@@ -132,7 +132,7 @@ class Getting:
         walk = Walk(sftp, self._origin.filter, self._choices.links)
         taken: dict[str, str] = {}
         for word in self._origin.paths:
-            contents = _is_contents(word)
+            contents = is_contents(word)
             for source in matching(sftp, _without_slash(word)):
                 path = "" if contents else self._named(source)
                 if path and path in taken:
@@ -172,7 +172,7 @@ class Getting:
         """What is here, in a directory that was fetched, and not there; what is left out on purpose stays."""
         wanted = {entry.path for entry in entries}
         directories = [entry.path for entry in entries if entry.kind == "directory"]
-        tops = [""] if any(word.endswith(("/", "/.")) for word in self._origin.paths) else []
+        tops = [""] if any(map(is_contents, self._origin.paths)) else []
         extra: dict[str, Kind] = {}
         for directory in [*tops, *directories]:
             with suppress(NoSuchFile):
@@ -301,12 +301,8 @@ class Getting:
                     self._account.failed(self._shown(step.entry.path), error)
 
 
-def _is_contents(word: str) -> bool:
-    return word.endswith(("/", "/.")) and word.strip("/.") != ""
-
-
 def _without_slash(word: str) -> str:
-    return word.rstrip("/").removesuffix("/.") if _is_contents(word) else word
+    return word.rstrip("/").removesuffix("/.") or "/"
 
 
 def _with_directories(entries: Sequence[Entry]) -> list[Entry]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fleetctl.errors import UsageError
 from fleetctl.transfer.choices import Links
-from fleetctl.transfer.names import base, join
+from fleetctl.transfer.names import base, is_contents, join
 from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.tree import Entry, Kind, Skipped, Tree
 
@@ -33,7 +33,7 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Fil
     """All that is to be sent.
 
     Args:
-        sources: existing paths; of one that ends with `/` the contents alone are taken.
+        sources: existing paths; of `dir/`, `.` and `..` the contents alone are taken.
         recursive: take directories.
 
     Raises: UsageError for what cannot be read, or would become the same file.
@@ -41,8 +41,7 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Fil
     walk = _Walk(links, choice)
     named: dict[str, str] = {}
     for source in sources:
-        contents = source.endswith(("/", "/.")) or source == "."
-        path = "" if contents else base(source)
+        path = "" if is_contents(source) else base(source)
         walk.take(os.path.abspath(source), path, source, recursive=recursive)
         for entry in walk.entries[len(named) :]:
             if entry.path in named:

@@ -37,6 +37,11 @@ def base(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
+def is_contents(word: str) -> bool:
+    """Whether a source that was named so stands for what is in a directory, as rsync has it: `dir/`, `.` and `..`."""
+    return word.endswith("/") or word == "~" or base(word) in {".", ".."}
+
+
 def stays_inside(path: str, target: str) -> bool:
     """Whether a link at `path`, relative to the top of a tree, leads to something in that tree."""
     if target.startswith("/"):

@@ -1,24 +1,28 @@
 """Names of unfinished files: beside the file that they are to become, and bearing what they are a part of.
 
 `.app.tar.1048576-1764050000.5f3c9a1e.part` is a part of `app.tar` as it was with that size and modification time. The
-last number is of one transfer alone, so that two at once never write to the same file.
+last number is of one transfer alone, so that two at once never write to the same file; its first half is the same
+in all parts of one run, which leaves alone what it has under way elsewhere: two of its hosts may be one machine.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import secrets
 
 _LONGEST_NAME = 255
 _LONGEST_TAIL = 60
+_RUN = secrets.token_hex(2)
+_numbers = itertools.count(secrets.randbelow(0x10000))
 _PART = re.compile(r"(\.[0-9]+-[0-9]+)\.[0-9a-f]{8}\.part")
 
 
 def part_name(name: str, size: int, mtime: int) -> str:
     """A new name for a part of the file `name` that had this size and modification time."""
-    return f"{_stem(name)}.{size}-{max(0, mtime)}.{secrets.token_hex(4)}.part"
+    return f"{_stem(name)}.{size}-{max(0, mtime)}.{_RUN}{next(_numbers) & 0xFFFF:04x}.part"
 
 
 def part_directory(name: str) -> str:
@@ -35,6 +39,11 @@ def is_part(candidate: str, name: str) -> bool:
 def is_any_part(candidate: str) -> bool:
     """Whether it looks like a part of some file: such are never moved and never deleted."""
     return candidate.startswith(".") and _PART.search(candidate) is not None and candidate.endswith(".part")
+
+
+def is_of_this_run(part: str) -> bool:
+    """Whether it may be under way just now."""
+    return part.endswith(".part") and part[-13:-9] == _RUN
 
 
 def is_part_of(candidate: str, name: str, size: int, mtime: int) -> bool:

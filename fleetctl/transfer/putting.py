@@ -6,19 +6,19 @@ import time
 from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import DigestMismatch, ServerFailure, SftpMissing, ToolMissing, TransferError
+from fleetctl.errors import DigestMismatch, SftpMissing, ToolMissing, TransferError
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
-from fleetctl.transfer.destination import Destination, Place, find_place
+from fleetctl.transfer.destination import Destination, Place, find_place, made, make_directory
 from fleetctl.transfer.digests import remote_digests
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import is_part_of, part_directory
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
-from fleetctl.transfer.remote import WIDTH, at_home, look
+from fleetctl.transfer.remote import WIDTH, at_home, look_at_link
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.survey import Part, Survey, survey
@@ -29,6 +29,10 @@ from fleetctl.transfer.upload import RESUME_MARGIN, Sending, new_part, put_in_pl
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
 _OPEN_TO_OWNER = 0o700
+
+
+class _MadeMeanwhile(TransferError):
+    """What was to be new is there now; hosts of one run may be one machine."""
 
 
 class Putting:
@@ -130,7 +134,7 @@ class Putting:
         owner = owner_numbers(self._session, self._destination.owner, self._cancel) if self._destination.owner else None
         left = self._send_new_trees(sftp, steps, place)
         if not place.exists and left:
-            sftp.expect_ok(sftp.result(sftp.mkdir(place.directory)))
+            make_directory(sftp, place.directory)
         bad = self._make_directories(sftp, left, place)
         left = [step for step in left if not is_within(step.entry.path, bad)]
         self._account.unmoved(left, place.of)
@@ -159,11 +163,16 @@ class Putting:
             inside = [step for step in left if not top or step.entry.path == top or is_within(step.entry.path, {top})]
             if self._choices.via != "tar" and not suits_tar(inside):
                 continue
+            mark = self._account.mark()
             try:
                 self._stream(sftp, inside, top, place)
+            except _MadeMeanwhile:
+                self._account.take_back(mark)
+                continue
             except ToolMissing:
                 if self._choices.via == "tar":
                     raise
+                self._account.take_back(mark)
                 return left
             done = {step.entry.path for step in inside}
             left = [step for step in left if step.entry.path not in done]
@@ -180,8 +189,10 @@ class Putting:
         try:
             self._check_stream(steps, top, part)
             sftp.expect_ok(sftp.result(sftp.rename(part, target)))
-        except TransferError:
+        except TransferError as error:
             list(remove_remote(sftp, {part: "directory"}))
+            if sftp.run(look_at_link(sftp, target)) is not None:
+                raise _MadeMeanwhile(error.message) from error
             raise
         for step in steps:
             path = place.of(step.entry.path)
@@ -208,9 +219,9 @@ class Putting:
     def _make_directories(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> set[str]:
         """Level by level. Returns: those that could not be made, for which nothing more is tried inside."""
         bad = {step.entry.path for step in steps if step.act == "refuse" and step.entry.kind == "directory"}
-        made = [step for step in steps if step.act == "make"]
-        for depth in sorted({step.entry.path.count("/") for step in made}):
-            level = [step for step in made if step.entry.path.count("/") == depth]
+        missing = [step for step in steps if step.act == "make"]
+        for depth in sorted({step.entry.path.count("/") for step in missing}):
+            level = [step for step in missing if step.entry.path.count("/") == depth]
             works = [self._make(sftp, step, place) for step in level if not is_within(step.entry.path, bad)]
             for step, error in sftp.drive(works, WIDTH):
                 if error is None:
@@ -221,17 +232,7 @@ class Putting:
         return bad
 
     def _make(self, sftp: Sftp, step: Step, place: Place) -> Steps[tuple[Step, TransferError | None]]:
-        path = place.of(step.entry.path)
-        ticket = sftp.mkdir(path, step.mode | _OPEN_TO_OWNER)
-        yield ticket
-        try:
-            sftp.expect_ok(ticket)
-        except ServerFailure as error:  # it may have been made meanwhile
-            there = yield from look(sftp, path)
-            return step, None if there is not None and there.kind == "directory" else error
-        except TransferError as error:
-            return step, error
-        return step, None
+        return step, (yield from made(sftp, place.of(step.entry.path), step.mode | _OPEN_TO_OWNER))
 
     def _move(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fleetctl.errors import NoSuchFile, TransferError
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
 from fleetctl.transfer.names import base, join, parent
-from fleetctl.transfer.parts import is_any_part, is_part
+from fleetctl.transfer.parts import is_any_part, is_of_this_run, is_part
 from fleetctl.transfer.plan import Present
 from fleetctl.transfer.remote import WIDTH, Names, listing, look, look_at_link
 from fleetctl.transfer.tree import Entry, Kind
@@ -112,7 +112,9 @@ def _assign_parts(
     if not any(parts.values()):
         return
     for entry in entries:
-        mine = [part for part in parts.get(parent(entry.path), ()) if is_part(part[0], base(target(entry.path)))]
+        name = base(target(entry.path))
+        beside = parts.get(parent(entry.path), ())
+        mine = [part for part in beside if is_part(part[0], name) and not is_of_this_run(part[0])]
         if mine:
             seen.parts[entry.path] = mine
 

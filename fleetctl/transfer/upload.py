@@ -94,9 +94,9 @@ def upload(
 def _written(
     sftp: Sftp, sending: Sending, descriptor: int, take: Callable[[int], int], moved: Callable[[int], None]
 ) -> Steps[None]:
-    entry, part = sending.step.entry, sending.part
+    entry, shown = sending.step.entry, sending.target
     flags = WRITE if sending.begin else WRITE | CREATE | EXCLUSIVE
-    opened = sftp.open(part, flags, sending.step.mode | 0o200)
+    opened = sftp.open(sending.part, flags, sending.step.mode | 0o200, shown=shown)
     yield opened
     handle = sftp.handle(opened)
     try:
@@ -104,7 +104,7 @@ def _written(
         place = sending.begin
         while place < entry.size:
             data = FileRange(descriptor, place, take(min(sftp.largest_write, entry.size - place)))
-            under_way.append((sftp.write(handle, place, data, part), data))
+            under_way.append((sftp.write(handle, place, data, shown), data))
             place += len(data)
             if len(under_way) >= _UNDER_WAY:
                 yield from _confirmed(sftp, under_way, entry, moved)
@@ -113,23 +113,23 @@ def _written(
         while under_way:
             yield from _confirmed(sftp, under_way, entry, moved)
     except TransferError:
-        yield sftp.close(handle, part)
+        yield sftp.close(handle, shown)
         raise
-    closed = sftp.close(handle, part)
+    closed = sftp.close(handle, shown)
     yield closed
     sftp.expect_ok(closed)
 
 
 def _attributes(sftp: Sftp, handle: bytes, sending: Sending) -> list[Ticket]:
     """The owner first: a change of owner may take set-user-id bits away (chown(2))."""
-    step, part = sending.step, sending.part
+    step, shown = sending.step, sending.target
     asked = []
     if sending.owner is not None:
-        asked.append(sftp.fsetstat(handle, part, owner=sending.owner))
+        asked.append(sftp.fsetstat(handle, shown, owner=sending.owner))
     if step.exact:
-        asked.append(sftp.fsetstat(handle, part, mode=step.mode))
+        asked.append(sftp.fsetstat(handle, shown, mode=step.mode))
     if sending.mtime is not None:
-        asked.append(sftp.fsetstat(handle, part, mtime=sending.mtime))
+        asked.append(sftp.fsetstat(handle, shown, mtime=sending.mtime))
     return asked
 
 
