@@ -151,7 +151,7 @@ class Getting:
             there = None if parent(entry.path) in missing else self._landing.present(entry.path)
             if there is not None:
                 found[entry.path] = there
-            elif entry.kind == "directory":
+            if entry.kind == "directory" and (there is None or there.kind != "directory"):
                 missing.add(entry.path)
         return found
 
@@ -259,12 +259,16 @@ class Getting:
         if self._choices.via == "auto" and not suits_tar(batch):
             return []
         received = self._pace.pass_on(self._account.moved)
+        mark = self._account.mark()
+        arrived: list[Arriving] = []
         try:
-            return receive_files(self._session, batch, self._landing, received, self._cancel)
+            arrived = receive_files(self._session, batch, self._landing, received, self._cancel)
         except ToolMissing:
             if self._choices.via == "tar":
                 raise
-            return []
+        if not arrived:
+            self._account.take_back(mark)
+        return arrived
 
     def _fetch(self, sftp: Sftp, step: Step) -> Steps[tuple[Step, Fetched]]:
         fetched = yield from download(

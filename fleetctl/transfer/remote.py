@@ -121,7 +121,9 @@ def _matches(sftp: Sftp, start: str, components: Sequence[str]) -> Iterator[str]
             if count > MOST_ENTRIES:
                 raise TooMuch(f"more than {MOST_ENTRIES:,} names to compare with the pattern")
             for name, attributes in names:
-                hits, below = _compare(checked(name), attributes, rest)
+                hits, below = _compare(name, attributes, rest)
+                if hits or below:
+                    checked(name)
                 path = name if place == "." else join(place, name)
                 if hits:
                     yield path
@@ -162,6 +164,7 @@ class Walk:
         self._filter = choice
         self._links = links
         self.found = Found()
+        self._sources: dict[str, str] = {}
 
     def take(self, source: str, path: str, *, recursive: bool) -> None:
         """Add what the user named; a link itself is followed.
@@ -282,6 +285,9 @@ class Walk:
         return attributes, (*above, real)
 
     def _add(self, entry: Entry) -> None:
+        other = self._sources.setdefault(entry.path, entry.source)
+        if other != entry.source:
+            raise WrongKind(f"{other} and {entry.source} would both become {entry.path}")
         if len(self.found.entries) >= MOST_ENTRIES:
             raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
         self.found.entries.append(entry)
