@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko import Message, SSHException
 from paramiko.packet import NeedRekeyException, Packetizer
 
-from fleetctl.ssh.pieces import Piece, cut, fill
+from fleetctl.ssh.pieces import Piece, fill
 from fleetctl.ssh.wire import Wire
 
 _TAG_SIZE = 16
@@ -60,10 +60,19 @@ class ChannelData(Message):
 
     def parts(self) -> Iterator[tuple[int, Sequence[Piece]]]:
         """Size and pieces of what goes into each packet."""
-        rest = self._pieces
-        while rest:
-            part, rest = cut(rest, self.most)
-            yield sum(map(len, part)), part
+        part: list[Piece] = []
+        room = self.most
+        for piece in self._pieces:
+            start, end = 0, len(piece)
+            while end - start >= room:
+                part.append(piece[start : start + room])
+                yield self.most, part
+                start, part, room = start + room, [], self.most
+            if start < end:
+                part.append(piece[start:])
+                room -= end - start
+        if part:
+            yield self.most - room, part
 
 
 class _Direction:
@@ -207,8 +216,9 @@ class PacketLayer(Packetizer):
             self._outbox = memoryview(bytearray(_MOST_AT_ONCE * room))
             self._plain = memoryview(bytearray(room))
         end = 0
+        head = data.asbytes()
         for size, part in data.parts():
-            end += self._seal_into(self._outbox[end:], data.asbytes() + _length.pack(size), size, part, self._outward)
+            end += self._seal_into(self._outbox[end:], head + _length.pack(size), size, part, self._outward)
             if len(self._outbox) - end < room:
                 self._wire.send_all(self._outbox[:end])
                 end = 0

@@ -29,21 +29,22 @@ class FileRange:
         return self.size
 
     def __getitem__(self, part: slice) -> FileRange:
-        start, stop, _ = part.indices(self.size)
+        start, stop = part.start or 0, self.size if part.stop is None else min(part.stop, self.size)
         return FileRange(self.descriptor, self.offset + start, stop - start, self._of)
 
     def read_into(self, room: memoryview) -> None:
-        place = 0
-        count = 1
+        """`room` has exactly its size."""
+        place = count = 0
         try:
+            place = count = os.preadv(self.descriptor, [room], self.offset)
             while place < self.size and count:
-                count = os.preadv(self.descriptor, [room[place : self.size]], self.offset + place)
+                count = os.preadv(self.descriptor, [room[place:]], self.offset + place)
                 place += count
         except OSError as error:
             self._of.broken = error
         if place < self.size:
             self._of.broken = self._of.broken or EOFError()
-            room[place : self.size] = bytes(self.size - place)
+            room[place:] = bytes(self.size - place)
 
 
 Piece = memoryview | FileRange
@@ -64,9 +65,9 @@ def fill(room: memoryview, pieces: Sequence[Piece]) -> None:
     """Put pieces one after the other into a buffer of their size."""
     place = 0
     for piece in pieces:
-        part = room[place : place + len(piece)]
+        end = place + len(piece)
         if isinstance(piece, FileRange):
-            piece.read_into(part)
+            piece.read_into(room[place:end])
         else:
-            part[:] = piece
-        place += len(piece)
+            room[place:end] = piece
+        place = end
