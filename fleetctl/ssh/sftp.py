@@ -41,7 +41,6 @@ _COMMON_REQUEST = 32 * 1024
 _LARGEST_REQUEST = 255 * 1024
 _LARGEST_REPLY = 1024 * 1024
 _FLUSH_SIZE = 32 * 1024
-_ENOUGH = 1024 * 1024
 _JUNK_SHOWN = 60
 
 _u32 = struct.Struct(">I")
@@ -62,8 +61,8 @@ class Pipe(Protocol):
 
     def send(self, pieces: Sequence[Piece]) -> None: ...
 
-    def receive(self, wanted: int, enough: int) -> list[memoryview]:
-        """All bytes that are there, when they are `wanted` or more; for `enough` it is worth to wait a little."""
+    def receive(self, wanted: int) -> list[memoryview]:
+        """All bytes that are there, when they are `wanted` or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,10 @@ _KINDS: dict[int, Literal["file", "directory", "link"]] = {0o100000: "file", 0o0
 class Ticket:
     """A request under way, and in the end its answer."""
 
-    __slots__ = ("answer", "expected", "kind", "waiter", "what")
+    __slots__ = ("answer", "kind", "waiter", "what")
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self.expected = 0
         self.kind = 0
         self.answer: memoryview | None = None
         self.waiter: Steps[Any] | None = None
@@ -128,7 +126,6 @@ class Sftp:
         self._out: list[Piece] = []
         self._out_size = 0
         self._next_id = 0
-        self._expected = 0
         self._open: dict[int, Ticket] = {}
         self._answered: deque[Ticket] = deque()
         self.extensions = self._greet()
@@ -145,10 +142,7 @@ class Sftp:
         return self._post(_CLOSE, _packed(handle), f"finish {path}")
 
     def read(self, handle: bytes, offset: int, size: int, path: str) -> Ticket:
-        ticket = self._post(_READ, _packed(handle) + _read_request.pack(offset, size), f"read {path}")
-        ticket.expected = size
-        self._expected += size
-        return ticket
+        return self._post(_READ, _packed(handle) + _read_request.pack(offset, size), f"read {path}")
 
     def write(self, handle: bytes, offset: int, data: Piece, path: str) -> Ticket:
         """`data` is read when it is sent, at the latest when the answer is waited for."""
@@ -340,8 +334,7 @@ class Sftp:
     def _packets(self) -> Iterator[memoryview]:
         self._flush()
         while self._in_size < self._needed:
-            enough = _ENOUGH if self._expected >= 2 * _ENOUGH else 0
-            pieces = self._pipe.receive(self._needed - self._in_size, enough)
+            pieces = self._pipe.receive(self._needed - self._in_size)
             self._in += pieces
             self._in_size += sum(map(len, pieces))
         view = self._in[0] if len(self._in) == 1 else memoryview(b"".join(self._in))
@@ -365,7 +358,6 @@ class Sftp:
         ticket = self._open.pop(number, None)
         if ticket is None:
             raise ServerFailure("the server answered what was not asked", hint="is its SFTP server a sound one?")
-        self._expected -= ticket.expected
         ticket.kind = kind
         ticket.answer = packet[5:]
         self._answered.append(ticket)
