@@ -33,6 +33,8 @@ from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Kind
 from fleetctl.transfer.without_sftp import check_choices, get_by_tar
 
+_NOT_DELETED = "nothing was deleted here, for not all there could be read"
+
 
 def as_directory(host: str) -> str:
     """A host's name as that of a directory: no way up, no level more."""
@@ -112,11 +114,13 @@ class Getting:
             steps = plan(entries, present, self._choices, None, lambda entry: entry.path in same)
             moving = [step.entry.size for step in steps if step.act == "move"]
             self._account.expect(len(moving), sum(moving))
-            extra = self._extra(entries) if self._choices.delete else {}
+            extra = self._extra(entries) if self._choices.delete and not found.failed else {}
             for path, why in found.skipped:
                 self._account.done("skipped", self._shown(path), why=why)
             for path, error in found.failed:
                 self._account.failed(self._shown(path), error)
+            if self._choices.delete and found.failed:
+                self._account.failed(self._landing.top, TransferError(_NOT_DELETED))
             if self._choices.dry:
                 self._account.tell(steps, extra, self._shown)
             else:
