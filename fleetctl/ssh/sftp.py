@@ -10,9 +10,10 @@ import os
 import struct
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
 
 from fleetctl.errors import AccessDenied, NoSpace, NoSuchFile, ServerFailure, TransferError
 from fleetctl.ssh.pieces import Piece
@@ -36,6 +37,7 @@ READ, WRITE, CREATE, EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
 _POSIX_RENAME = b"posix-rename@openssh.com"
 _HARD_LINK = b"hardlink@openssh.com"
 _LIMITS = b"limits@openssh.com"
+_FILE_SYSTEM = b"statvfs@openssh.com"
 _COMMON_REQUEST = 32 * 1024
 """What every server takes (section 3 of the draft)."""
 _LARGEST_REQUEST = 255 * 1024
@@ -65,15 +67,13 @@ class Pipe(Protocol):
         """All bytes that are there, when they are `wanted` or more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(msgspec.Struct, frozen=True, gc=False):
     """What a server tells of a file; None where it does not."""
 
     size: int | None = None
     uid: int | None = None
     gid: int | None = None
     mode: int | None = None
-    atime: int | None = None
     mtime: int | None = None
 
     @property
@@ -201,6 +201,14 @@ class Sftp:
         """Only where `links`."""
         return self._extended(_HARD_LINK, _string(old) + _string(new), f"link {old} as {new}")
 
+    def file_system(self, path: str) -> Ticket:
+        """For `free`. Only where `tells_space`."""
+        return self._extended(_FILE_SYSTEM, _string(path), f"look at the file system of {path}")
+
+    @property
+    def tells_space(self) -> bool:
+        return _FILE_SYSTEM in self.extensions
+
     @property
     def replaces(self) -> bool:
         return _POSIX_RENAME in self.extensions
@@ -229,6 +237,11 @@ class Sftp:
         if ticket.kind == _STATUS and _code(_answer_of(ticket)[1]) == _EOF:
             return memoryview(b"")
         return _take_string(self._expected(ticket, _DATA), 0)[0]
+
+    def free(self, ticket: Ticket) -> int:
+        """The bytes that are free on a `file_system`. Raises: TransferError."""
+        _, block_size, _, _, blocks = struct.unpack_from(">QQQQQ", self._expected(ticket, _EXTENDED_REPLY))
+        return int(block_size * blocks)
 
     def attributes(self, ticket: Ticket) -> Attributes:
         """Raises: TransferError."""
@@ -473,7 +486,7 @@ def _attributes(
 def _take_attributes(data: memoryview, place: int) -> tuple[Attributes, int]:
     (flags,) = _u32.unpack_from(data, place)
     place += 4
-    size = uid = gid = mode = atime = mtime = None
+    size = uid = gid = mode = mtime = None
     if flags & _HAS_SIZE:
         (size,) = _u64.unpack_from(data, place)
         place += 8
@@ -484,11 +497,11 @@ def _take_attributes(data: memoryview, place: int) -> tuple[Attributes, int]:
         (mode,) = _u32.unpack_from(data, place)
         place += 4
     if flags & _HAS_TIMES:
-        atime, mtime = struct.unpack_from(">II", data, place)
+        (mtime,) = _u32.unpack_from(data, place + 4)
         place += 8
     if flags & _HAS_MORE:
         (count,) = _u32.unpack_from(data, place)
         place += 4
         for _ in range(2 * count):
             _, place = _take_string(data, place)
-    return Attributes(size, uid, gid, mode, atime, mtime), place
+    return Attributes(size, uid, gid, mode, mtime), place

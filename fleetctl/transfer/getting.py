@@ -315,7 +315,7 @@ def _without_slash(word: str) -> str:
 
 def _with_directories(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, and before them the directories that are theirs and were left out themselves."""
-    known = {entry.path for entry in entries}
+    known = {entry.path for entry in entries if entry.kind == "directory"}
     made: list[Entry] = []
     for entry in entries:
         above = parent(entry.path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from fleetctl.errors import FleetError, WrongKind
 from fleetctl.transfer.choices import Choices
@@ -13,8 +14,7 @@ from fleetctl.transfer.tree import Entry, Kind
 Act = Literal["make", "move", "link", "keep", "refuse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(msgspec.Struct, frozen=True, gc=False):
     """What stands at a place of the destination already."""
 
     kind: Kind
@@ -26,8 +26,7 @@ class Present:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One entry, and what becomes of it.
 
     Args:

@@ -12,7 +12,7 @@ import msgspec
 Kind = Literal["file", "directory", "link", "other"]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One thing in a tree.
 
     Args:

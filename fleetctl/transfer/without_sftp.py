@@ -6,7 +6,6 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -113,7 +112,7 @@ def _destination(session: Session, path: str, single: str, cancel: Cancel) -> tu
 
 def _renamed(step: Step, single: str, name: str) -> Step:
     path = f"{name}{step.entry.path[len(single) :]}" if single else step.entry.path
-    return replace(step, entry=msgspec.structs.replace(step.entry, path=path))
+    return msgspec.structs.replace(step, entry=msgspec.structs.replace(step.entry, path=path))
 
 
 def get_by_tar(
