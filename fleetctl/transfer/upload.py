@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fleetctl.errors import FleetError, ServerFailure, SourceChanged, TransferError
+from fleetctl.errors import FleetError, NoSpace, ServerFailure, SourceChanged, TransferError
 from fleetctl.ssh.pieces import FileRange
 from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
 from fleetctl.transfer.names import base, join, parent
@@ -84,11 +84,27 @@ def upload(
     try:
         yield from _written(sftp, sending, descriptor, take, moved)
     except TransferError as error:
+        reason = yield from _reason(sftp, sending, error)
         yield sftp.remove(sending.part)  # its own failure would tell nothing new
-        return error
+        return reason
     finally:
         os.close(descriptor)
     return None
+
+
+def _reason(sftp: Sftp, sending: Sending, error: TransferError) -> Steps[TransferError]:
+    """OpenSSH calls a full disk a failure like any other."""
+    if not isinstance(error, ServerFailure) or not sftp.tells_space:
+        return error
+    ticket = sftp.file_system(parent(sending.part) or ".")
+    yield ticket
+    try:
+        full = sftp.free(ticket) < sending.step.entry.size
+    except TransferError:
+        return error
+    if not full:
+        return error
+    return NoSpace(f"cannot write {sending.target}: no space left there", hint="make room, then run it again")
 
 
 def _written(
