@@ -11,6 +11,7 @@ import secrets
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import ChannelRefused, NoSpace, RequestRefused, ToolMissing, TransferError
@@ -67,7 +68,7 @@ def send_tree(
     Raises: ToolMissing when there is no tar that does it, TransferError, and what the session raises.
     """
     mark = f".complete-{secrets.token_hex(8)}"
-    words = " ".join(map(shlex.quote, (part, mark, *flags)))
+    words = " ".join(map(shlex.quote, (_operand(part), mark, *flags)))
     with _tar(session, f"exec sh -c {shlex.quote(_UNPACK)} sh {words}", cancel) as pipe:
         try:
             for piece in _in_pieces(_archive(steps, top, mark, sent)):
@@ -163,11 +164,13 @@ def receive_files(
         session raises.
     """
     above = _common([step.entry.source for step in steps])
+    if above is None:
+        return []
     asked = {step.entry.source[len(above) :].lstrip("/"): step for step in steps}
     arrived: list[Arriving] = []
     done = False
     try:
-        with _tar(session, f"exec sh -c {shlex.quote(_PACK)} sh {shlex.quote(above or '.')}", cancel) as pipe:
+        with _tar(session, f"exec sh -c {shlex.quote(_PACK)} sh {shlex.quote(_operand(above))}", cancel) as pipe:
             try:
                 pipe.send(b"".join(b"./%b\0" % os.fsencode(path) for path in asked))
                 pipe.end_input()
@@ -212,8 +215,19 @@ def _unpack(
     return reader.complete
 
 
-def _common(sources: Sequence[str]) -> str:
-    """The directory that all of them are below, "" where that is the one a session begins in."""
-    if all(source.startswith("/") for source in sources) or not any(source.startswith("/") for source in sources):
-        return os.path.commonpath([parent(source) or "." for source in sources]).removeprefix(".")
-    return ""
+def _common(sources: Sequence[str]) -> str | None:
+    """The directory that all of them are below, as it is written; "" is the one a session begins in.
+
+    None where some begin there and some do not: a name could then stand for two files.
+    """
+    if len({source.startswith("/") for source in sources}) > 1:
+        return None
+    directories = [parent(source).split("/") for source in sources]
+    pairs = zip(min(directories), max(directories), strict=False)  # what these begin with, all between them do
+    common = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return "/".join(common) or ("/" if sources[0].startswith("/") else "")
+
+
+def _operand(path: str) -> str:
+    """A path that no program takes for an option."""
+    return path if path.startswith("/") else f"./{path}"
