@@ -23,8 +23,10 @@ if command -v sha256sum >/dev/null 2>&1; then d() { sha256sum; }
 elif command -v shasum >/dev/null 2>&1; then d() { shasum -a 256; }
 elif command -v openssl >/dev/null 2>&1; then d() { openssl dgst -sha256 -r; }
 else echo none; exit; fi
-for f do if [ -r "$f" ]; then d <"$f"; else echo unreadable; fi; done
+for f do if [ -f "$f" ] && [ -r "$f" ]; then d <"$f"; else echo unreadable; fi; done
+echo end
 """
+_NO_TOOL = "the host runs none of sha256sum, shasum and openssl"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -66,10 +68,15 @@ def digest_of(descriptor: int, path: str, cancel: Cancel, size: int | None = Non
     return digest.hexdigest()
 
 
+def need_remote_digests(session: Session, cancel: Cancel) -> None:
+    """Find out before anything is moved. Raises: as `remote_digests`."""
+    remote_digests(session, ["/"], cancel)
+
+
 def remote_digests(session: Session, paths: Sequence[str], cancel: Cancel) -> list[str]:
     """Of files on a host, in order; "" for one that cannot be read.
 
-    Raises: ToolMissing when the host has none of the tools, and what `Session.run` raises.
+    Raises: ToolMissing when the host has none of the tools, or runs no commands, and what `Session.run` raises.
     """
     found: list[str] = []
     for batch in _batches(paths):
@@ -82,13 +89,10 @@ def remote_digests(session: Session, paths: Sequence[str], cancel: Cancel) -> li
         arguments = " ".join(shlex.quote(f"./{path}" if path.startswith("-") else path) for path in batch)
         session.run(f"exec sh -c {shlex.quote(_SCRIPT)} sh {arguments}", receive, cancel)
         # As many lines as there are files, from the end: a start-up file may have its say before them.
-        lines = said.decode(errors="replace").split("\n")[:-1][-len(batch) :]
-        if lines[-1:] == ["none"]:
-            raise ToolMissing(
-                "the host has none of sha256sum, shasum and openssl", hint="leave out --verify and --checksum"
-            )
-        found += [match[0] if (match := _DIGEST.match(line)) else "" for line in lines]
-        found += [""] * (len(batch) - len(lines))
+        lines = said.decode(errors="replace").split("\n")[:-1][-len(batch) - 1 :]
+        if lines[-1:] != ["end"] or len(lines) <= len(batch):
+            raise ToolMissing(_NO_TOOL, hint="leave out --verify and --checksum")
+        found += [match[0] if (match := _DIGEST.match(line)) else "" for line in lines[:-1]]
     return found
 
 

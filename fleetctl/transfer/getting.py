@@ -19,7 +19,7 @@ from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
-from fleetctl.transfer.digests import digest_of, remote_digests
+from fleetctl.transfer.digests import digest_of, need_remote_digests, remote_digests
 from fleetctl.transfer.download import Fetched, download
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import base, checked, is_contents, join, parent
@@ -114,6 +114,8 @@ class Getting:
             steps = plan(entries, present, self._choices, None, lambda entry: entry.path in same)
             moving = [step.entry.size for step in steps if step.act == "move"]
             self._account.expect(len(moving), sum(moving))
+            if self._choices.verify and moving:
+                need_remote_digests(self._session, self._cancel)
             extra = self._extra(entries) if self._choices.delete and not found.failed else {}
             for path, why in found.skipped:
                 self._account.done("skipped", self._shown(path), why=why)

@@ -13,7 +13,7 @@ from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination, Place, find_place, made, make_directory
-from fleetctl.transfer.digests import remote_digests
+from fleetctl.transfer.digests import need_remote_digests, remote_digests
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import is_part_of, part_directory
@@ -91,6 +91,8 @@ class Putting:
             self._account.expect(
                 sum(step.act == "move" for step in steps), sum(step.entry.size for step in steps if step.act == "move")
             )
+            if self._choices.verify and any(step.act == "move" for step in steps):
+                need_remote_digests(self._session, self._cancel)
             extra = self._extra(seen) if self._choices.delete else {}
             if self._choices.dry:
                 self._account.tell(steps, extra, place.of)
