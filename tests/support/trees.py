@@ -47,7 +47,7 @@ def seen(top: Path, *, times: bool = True) -> Seen:
 
 def names(top: Path) -> list[str]:
     """The paths of all that is below a directory, sorted."""
-    return sorted(os.fsdecode(path) for path in seen(top) if path != b".")
+    return sorted(str(path.relative_to(top)) for path in _below(top))
 
 
 def texts(top: Path) -> dict[str, str]:
