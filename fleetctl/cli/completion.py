@@ -22,6 +22,7 @@ _fleetctl() {
     head=${current%"$2"}
     COMPREPLY=()
     while IFS= read -r reply; do
+        [[ $reply ]] || continue  # with nothing offered, bash completes files
         COMPREPLY+=("${reply#"${head#[\"\']}"}")  # bash puts them in place of $2
     done < <(
         COMP_WORDS=$line COMP_CWORD=$((${#words[@]} - (${#current} > 0))) _FLEETCTL_COMPLETE=complete_bash \

@@ -52,6 +52,8 @@ def test_exclusions_and_arguments_are_completed_too(fleetctl: Fleetctl, fleet: P
     assert offered(fleetctl, "run", "-x", "d") == ["db01"]
     assert offered(fleetctl, "hosts", "d") == ["db01"]
     assert offered(fleetctl, "trust", "@w") == ["@web"]
+    assert offered(fleetctl, "put", "app.conf", "app/", "-t", "@w") == ["@web"]
+    assert offered(fleetctl, "get", "-x", "d") == ["db01"]
     assert offered(fleetctl, "inventory", "show", "d") == ["db01"]
 
 
@@ -95,6 +97,8 @@ def bash(fleetctl: Fleetctl, fleet: Path) -> Iterator[Running]:
         ("fleetctl run -t @pr", "@prod "),
         ("fleetctl run -t db01,@w", "db01,@web "),
         ("fleetctl run -t '@prod!@w", "'@prod!@web' "),
+        ("fleetctl put inv", "inventory.yaml "),
+        ("fleetctl put inventory.yaml there -t @pr", "@prod "),
     ],
 )
 def test_tab_completes_what_is_typed_in_bash(bash: Running, typed: str, completed: str) -> None:
