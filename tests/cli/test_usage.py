@@ -11,7 +11,7 @@ from fleetctl import __version__
 from tests.support.fleetctl import Fleetctl
 
 COMMANDS = [
-    [], ["run"], ["ping"], ["trust"], ["hosts"], ["demo"],
+    [], ["run"], ["put"], ["get"], ["ping"], ["trust"], ["hosts"], ["demo"],
     ["inventory"], ["inventory", "check"], ["inventory", "show"], ["inventory", "schema"],
     ["lab"], ["completion"], ["lab", "up"], ["lab", "status"], ["lab", "down"],
 ]  # fmt: skip
@@ -39,6 +39,7 @@ COSTLY = {"paramiko", "asyncssh", "jinja2", "sqlite3", "typer", "rich"}
         (["--version"], set()),
         (["--help"], {"typer", "rich"}),  # typer draws its help with rich
         (["run", "--help"], {"typer", "rich"}),
+        (["put", "--help"], {"typer", "rich"}),
         (["hosts", "-H", "web01"], {"typer"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -76,6 +77,17 @@ def test_what_does_not_connect_loads_only_what_it_shows_itself_with(arguments: l
         (["run", "--stdin", "/nowhere", "-H", "web01", "df"], "cannot read /nowhere"),
         (["run", "-H", "a b", "df"], "is no host"),
         (["ping", "-H", "a:1", "-H", "a:2"], "names a twice"),
+        (["put", "-H", "web01", "alone"], "a source and a destination are needed"),
+        (["put", "-H", "web01", "no-such-file", "there"], "there is no no-such-file"),
+        (["put", "-H", "web01", "", "there"], "an empty name is none"),
+        (["put", "-H", "web01", "--mode", "rw", "a", "b"], "are no permissions"),
+        (["put", "-H", "web01", "--limit", "fast", "a", "b"], "is no amount of bytes"),
+        (["put", "-H", "web01", "--via", "scp", "a", "b"], "'scp' is not one of"),
+        (["get", "-H", "web01", "alone"], "a source and a destination are needed"),
+        (["get", "-H", "web01", "--links", "all", "a", "b"], "'all' is not one of"),
+        (["get", "-H", "web01", "--as", "{file}", "a", "b"], "--as knows {host} and {name}, and not {file}"),
+        (["get", "-H", "web01", "--as", "../{host}", "a", "b"], "--as names a place in LOCAL"),
+        (["get", "-H", "a", "-H", "b", "--as", "{name}", "x", "there"], "would both become x"),
         (["hosts", "-i", "/nowhere.yaml"], "cannot be read"),
         (["lab", "up", "--hosts", "0"], "0 is not in the range"),
     ],

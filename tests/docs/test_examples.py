@@ -29,7 +29,14 @@ WEB = [f"web{number:02}" for number in range(1, 7)]
 DB = [f"db{number:02}" for number in range(1, 5)]
 DEAD = "db03"
 
-ON_THE_LAB = ("README.md", "docs/output.md")
+ON_THE_LAB = ("README.md", "docs/output.md", "docs/transfer.md")
+OURS = {
+    "app.conf": "port = 8080\n",
+    "app.tar": "not much of a large file\n",
+    "site/index.html": "<p>hi</p>\n",
+    "site/css/main.css": "body {}\n",
+}
+"""What put sends in the documents."""
 ON_THE_EXAMPLE = ("docs/inventory.md", "docs/targeting.md")
 CONNECTING = ("fleetctl run", "fleetctl ping", "fleetctl trust")
 """What the documents that show the example inventory would do to its hosts; the fleet of the lab stands in."""
@@ -61,6 +68,19 @@ class Stage:
     fleet: Path
     example: Path
     home: Path
+    host_homes: dict[str, Path]
+
+    def set_up(self) -> None:
+        """Put everything back that an example may have changed: what lies beside the inventory, and on the hosts."""
+        for left in self.fleet.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+        plant(self.fleet, OURS)
+        plant(self.fleet, {f"conf/{name}/app.conf": f"name = {name}\n" for name in self.host_homes})
+        for name, home in self.host_homes.items():
+            for directory in ("app", "www"):
+                shutil.rmtree(home / directory, ignore_errors=True)
+            plant(home, {"app/VERSION": "2.4.0\n" if name == "web03" else "2.4.1\n"})
 
     def type(self, command: str, directory: Path) -> subprocess.CompletedProcess[str]:
         """Type it into a shell; what comes on stderr is put in with what comes on stdout."""
@@ -85,9 +105,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         (place / "fleet" / "inventory.yaml").write_text(_inventory(lab, names))
         shutil.copy(lab.client_key, place / "home/.ssh/id_ed25519")
         shutil.copy(lab.known_hosts, place / "home/.ssh/known_hosts")
-        for name, host in names.items():
-            _install_app(lab.home(host), "2.4.0" if name == "web03" else "2.4.1")
-        yield Stage(lab, place / "fleet", place / "example", place / "home")
+        homes = {name: lab.home(host) for name, host in names.items()}
+        yield Stage(lab, place / "fleet", place / "example", place / "home", homes)
 
 
 def _inventory(lab: Lab, names: dict[str, str]) -> str:
@@ -101,9 +120,10 @@ def _inventory(lab: Lab, names: dict[str, str]) -> str:
     return yaml.safe_dump({"defaults": {"user": lab.user}, "groups": groups}, sort_keys=False)
 
 
-def _install_app(home: Path, version: str) -> None:
-    (home / "app").mkdir()
-    (home / "app" / "VERSION").write_text(f"{version}\n")
+def plant(directory: Path, files: dict[str, str]) -> None:
+    for path, text in files.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text)
 
 
 def shown(documents: tuple[str, ...]) -> list[Any]:
@@ -120,7 +140,7 @@ def test_what_is_shown_of_a_fleet_works(stage: Stage, document: str, example: Ex
         done = stage.type(example.command.replace("make test", "make -n test"), ROOT)
         assert done.returncode == 0, done.stdout
     else:
-        shutil.rmtree(stage.fleet / "out", ignore_errors=True)
+        stage.set_up()
         check(stage, stage.type(example.command, stage.fleet), example)
 
 
