@@ -18,21 +18,24 @@ from fleetctl.ssh.pieces import Piece, cut
 from fleetctl.ssh.translate import Stage, translated
 from fleetctl.ssh.transport import LeanTransport
 
-WINDOW_SIZE = 2 * 1024 * 1024
 _SILENCE_SECONDS = 20.0
 
 
 class BulkPipe:
-    """The bytes of a channel that was opened with WINDOW_SIZE. One thread sends, one receives; they may be the same.
+    """The bytes of a channel. One thread sends, one receives; they may be the same.
+
+    Args:
+        window_size: that the channel was opened with: how much the server may send before it is taken.
 
     Raises: EOFError when the channel has ended, our errors when the connection has, or is silent.
     """
 
-    def __init__(self, transport: LeanTransport, channel: Channel, notes: ServerNotes) -> None:
+    def __init__(self, transport: LeanTransport, channel: Channel, notes: ServerNotes, window_size: int) -> None:
         self._transport = transport
         self._channel = channel
         self._notes = notes
-        self._inbox = Inbox(2 * WINDOW_SIZE)
+        self._inbox = Inbox(2 * window_size)
+        self._window_size = window_size
         self._unacknowledged = 0
         channel.in_buffer = self._inbox
         transport.deliver(channel, self._inbox.put)
@@ -52,9 +55,9 @@ class BulkPipe:
     def receive(self, wanted: int = 1) -> list[memoryview]:
         """What has arrived, in order; waits until it is `wanted` bytes or more."""
         with translated(Stage.CHANNEL, self._notes):
-            pieces, size = self._inbox.take(min(wanted, WINDOW_SIZE // 2), _SILENCE_SECONDS)
+            pieces, size = self._inbox.take(min(wanted, self._window_size // 2), _SILENCE_SECONDS)
             self._unacknowledged += size
-            if self._unacknowledged >= WINDOW_SIZE // 8 and not self._channel.eof_received:
+            if self._unacknowledged >= self._window_size // 8 and not self._channel.eof_received:
                 self._transport.grant(self._channel, self._unacknowledged)
                 self._unacknowledged = 0
         if not pieces:

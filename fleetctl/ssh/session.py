@@ -24,7 +24,6 @@ from fleetctl.errors import (
     TimedOut,
 )
 from fleetctl.events import Stream
-from fleetctl.ssh import bulk
 from fleetctl.ssh.bulk import BulkPipe
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.sftp import Sftp
@@ -34,6 +33,8 @@ from fleetctl.ssh.wire import Wire
 
 _READ_SIZE = 256 * 1024
 _WINDOW_SIZE = 1024 * 1024
+_SFTP_WINDOW_SIZE = 2 * 1024 * 1024
+"""As OpenSSH's own: over a distance of 50 ms it lets 40 MB/s through."""
 _REPLY_SECONDS = 30.0
 _IDLE_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
@@ -128,12 +129,12 @@ class Session:
             ServerFailure: what it says is no SFTP; also from within the block.
             TimedOut, Cancelled, ConnectionLost: likewise.
         """
-        with self.within(None, cancel), self._channel(cancel, bulk.WINDOW_SIZE) as channel:
+        with self.within(None, cancel), self._channel(cancel, _SFTP_WINDOW_SIZE) as channel:
             try:
                 self._request(channel, lambda channel: channel.invoke_subsystem("sftp"), cancel)
             except RequestRefused as error:
                 raise SftpMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
-            pipe = BulkPipe(self._transport, channel, self._notes)
+            pipe = BulkPipe(self._transport, channel, self._notes, _SFTP_WINDOW_SIZE)
             sftp: Sftp | None = None
             try:
                 sftp = Sftp(pipe)
@@ -154,9 +155,9 @@ class Session:
 
         Raises: as `run`; EOFError from the pipe, within the block.
         """
-        with self.within(None, cancel), self._channel(cancel, bulk.WINDOW_SIZE) as channel:
+        with self.within(None, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
             self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
-            pipe = BulkPipe(self._transport, channel, self._notes)
+            pipe = BulkPipe(self._transport, channel, self._notes, _WINDOW_SIZE)
             try:
                 yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
             finally:

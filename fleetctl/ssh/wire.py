@@ -21,7 +21,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import ConnectionRefused, ConnectTimeout, NameUnknown, NotConnected, TurnedAway, UnreachableError
 
 _READ_SIZE = 32 * 1024
-_LARGEST_READ = 512 * 1024
+_LARGEST_READ = 256 * 1024
 _SMALL_READ = 4 * 1024
 _WAKE_SECONDS = 10
 _NEXT_ADDRESS_SECONDS = 0.25

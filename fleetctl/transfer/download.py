@@ -34,7 +34,7 @@ def download(
         take: waits until so many bytes may come, at most; returns how many may.
         moved: told of bytes that were written.
     """
-    source = step.entry.source
+    source = step.entry.origin
     opened = sftp.open(source, READ)
     yield opened
     try:
@@ -83,27 +83,27 @@ def _sized(
     """As many bytes as it had when it was listed: a log that grows meanwhile is whole up to there."""
     entry = arriving.step.entry
     in_pieces = entry.size > sftp.largest_read
-    before = sftp.fstat(handle, entry.source) if in_pieces else None
+    before = sftp.fstat(handle, entry.origin) if in_pieces else None
     under_way: deque[tuple[Ticket, int, int]] = deque()
     place = arriving.begin
     while place < entry.size or under_way:
         while place < entry.size and len(under_way) < _UNDER_WAY:
             size = take(min(sftp.largest_read, entry.size - place))
-            under_way.append((sftp.read(handle, place, size, entry.source), place, size))
+            under_way.append((sftp.read(handle, place, size, entry.origin), place, size))
             place += size
         ticket, start, size = under_way.popleft()
         yield ticket
         data = sftp.data(ticket)
         if not data:
-            raise SourceChanged(f"{entry.source} shrank while it was read", hint="run it again")
+            raise SourceChanged(f"{entry.origin} shrank while it was read", hint="run it again")
         if len(data) > size:
-            raise ServerFailure(f"cannot read {entry.source}: the server sends more than was asked for")
+            raise ServerFailure(f"cannot read {entry.origin}: the server sends more than was asked for")
         arriving.write(start, data)
         moved(len(data))
         if len(data) < size:
             rest = start + len(data)
             under_way.appendleft(
-                (sftp.read(handle, rest, start + size - rest, entry.source), rest, start + size - rest)
+                (sftp.read(handle, rest, start + size - rest, entry.origin), rest, start + size - rest)
             )
     if before is not None:
         yield from _check_still(sftp, handle, entry, before)
@@ -111,12 +111,12 @@ def _sized(
 
 def _check_still(sftp: Sftp, handle: bytes, entry: Entry, before: Ticket) -> Steps[None]:
     """What is read in several pieces may be written in between. Raises: SourceChanged."""
-    after = sftp.fstat(handle, entry.source)
+    after = sftp.fstat(handle, entry.origin)
     yield before
     yield after
     then, now = sftp.attributes(before), sftp.attributes(after)
     if then.mtime != now.mtime and (now.size or 0) <= (then.size or 0):
-        raise SourceChanged(f"{entry.source} was changed while it was read", hint="run it again")
+        raise SourceChanged(f"{entry.origin} was changed while it was read", hint="run it again")
 
 
 def _unsized(sftp: Sftp, handle: bytes, arriving: Arriving, moved: Callable[[int], None]) -> Steps[int]:
@@ -124,7 +124,7 @@ def _unsized(sftp: Sftp, handle: bytes, arriving: Arriving, moved: Callable[[int
     entry = arriving.step.entry
     place = 0
     while True:
-        ticket = sftp.read(handle, place, sftp.largest_read, entry.source)
+        ticket = sftp.read(handle, place, sftp.largest_read, entry.origin)
         yield ticket
         data = sftp.data(ticket)
         if not data:
@@ -133,4 +133,4 @@ def _unsized(sftp: Sftp, handle: bytes, arriving: Arriving, moved: Callable[[int
         moved(len(data))
         place += len(data)
         if place > _LARGEST_UNSIZED:
-            raise TooMuch(f"{entry.source} says it is empty, and does not end")
+            raise TooMuch(f"{entry.origin} says it is empty, and does not end")

@@ -108,7 +108,7 @@ class Getting:
     def _run(self) -> None:
         with self._session.sftp(self._cancel) as sftp:
             found = self._look(sftp)
-            entries = _with_directories(found.entries)
+            entries = _with_directories(_each_once(found.entries))
             present = self._present(entries)
             same = self._same_content(entries, present) if self._choices.checksum else set()
             steps = plan(entries, present, self._choices, None, lambda entry: entry.path in same)
@@ -164,7 +164,7 @@ class Getting:
     def _same_content(self, entries: Sequence[Entry], present: dict[str, Present]) -> set[str]:
         """The files that are here with the same content already, of those with the same size."""
         asked = of_same_size(entries, present)
-        theirs = remote_digests(self._session, [entry.source for entry in asked], self._cancel)
+        theirs = remote_digests(self._session, [entry.origin for entry in asked], self._cancel)
         return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._digest(entry.path)}
 
     def _digest(self, path: str) -> str:
@@ -288,7 +288,7 @@ class Getting:
         if not checked:
             return arrived
         try:
-            theirs = remote_digests(self._session, [one.step.entry.source for one in checked], self._cancel)
+            theirs = remote_digests(self._session, [one.step.entry.origin for one in checked], self._cancel)
         except ToolMissing:
             if self._choices.verify:
                 raise
@@ -313,6 +313,16 @@ class Getting:
 
 def _without_slash(word: str) -> str:
     return word.rstrip("/").removesuffix("/.") or "/"
+
+
+def _each_once(entries: Sequence[Entry]) -> list[Entry]:
+    """What was named or listed twice, once. Raises: WrongKind for two things that would become the same."""
+    places: dict[str, Entry] = {}
+    for entry in entries:
+        other = places.setdefault(entry.path, entry)
+        if other is not entry and other.origin != entry.origin:
+            raise WrongKind(f"{other.origin} and {entry.origin} would both become {entry.path}")
+    return list(places.values())
 
 
 def _with_directories(entries: Sequence[Entry]) -> list[Entry]:

@@ -45,8 +45,8 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Fil
         walk.take(os.path.abspath(source), path, source, recursive=recursive)
         for entry in walk.entries[len(named) :]:
             if entry.path in named:
-                raise UsageError(f"{named[entry.path]} and {entry.source} would both become {entry.path}")
-            named[entry.path] = entry.source
+                raise UsageError(f"{named[entry.path]} and {entry.origin} would both become {entry.path}")
+            named[entry.path] = entry.origin
     return Tree(tuple(walk.entries), tuple(walk.skipped))
 
 
@@ -71,7 +71,7 @@ class _Walk:
             above = ((found.st_dev, found.st_ino),)
             self._inside(source, path, "", above)
         elif stat.S_ISREG(found.st_mode):
-            self._file(path or base(source), found, source)
+            self._file(path or base(source), found, source, source)
         else:
             raise UsageError(f"{word} is not a regular file")
 
@@ -80,14 +80,17 @@ class _Walk:
         if len(above) > _DEEPEST:
             raise UsageError(f"{source} is more than {_DEEPEST} directories deep")
         try:
+            where = f"{source.rstrip('/')}/"
             with os.scandir(source) as scanned:
                 inside = sorted(scanned, key=lambda item: item.name)
         except OSError as error:
             raise UsageError(f"cannot read {source}: {(error.strerror or '').lower()}") from error
         for item in inside:
-            self._one(item, join(path, item.name), join(below, item.name), above)
+            self._one(item, where, join(path, item.name), join(below, item.name), above)
 
-    def _one(self, item: os.DirEntry[str], path: str, below: str, above: tuple[tuple[int, int], ...]) -> None:
+    def _one(
+        self, item: os.DirEntry[str], where: str, path: str, below: str, above: tuple[tuple[int, int], ...]
+    ) -> None:
         found = item.stat(follow_symlinks=False)
         is_link = stat.S_ISLNK(found.st_mode)
         if is_link and self.links == "follow":
@@ -105,7 +108,7 @@ class _Walk:
         elif is_link:
             self._link(item.path, path, found)
         elif stat.S_ISREG(mode):
-            self._file(path, found, item.path)
+            self._file(path, found, where, item.path)
         else:
             self.skipped.append(Skipped(path, "not a regular file"))
 
@@ -135,9 +138,9 @@ class _Walk:
             return
         self.entries.append(Entry(path, "link", mtime=int(found.st_mtime), source=source, target=os.readlink(source)))
 
-    def _file(self, path: str, found: os.stat_result, source: str) -> None:
-        if not os.access(source, os.R_OK):
-            raise UsageError(f"cannot read {source}: permission denied")
+    def _file(self, path: str, found: os.stat_result, source: str, whole: str) -> None:
+        if not os.access(whole, os.R_OK):
+            raise UsageError(f"cannot read {whole}: permission denied")
         self.entries.append(_entry(path, "file", found, source))
 
 

@@ -120,4 +120,4 @@ def _mode(entry: Entry, there: Present | None, choices: Choices, mode: int | Non
         return entry.mode, True
     if there is not None and there.kind == "file":
         return there.mode, True
-    return entry.mode & 0o777, False
+    return entry.mode if entry.mode <= 0o777 else entry.mode & 0o777, False

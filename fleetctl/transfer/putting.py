@@ -114,7 +114,7 @@ class Putting:
 
     def _digest(self, entry: Entry) -> str:
         try:
-            return self._shared.digests.of(entry.source, self._cancel)
+            return self._shared.digests.of(entry.origin, self._cancel)
         except TransferError:
             return "unreadable"  # which is told when it is to be sent
 

@@ -21,6 +21,8 @@ DEEPEST = 100
 MOST_ENTRIES = 500_000
 WIDTH = 32
 """How many directories, or small requests, are under way at once."""
+_MODES = tuple(range(0o1000))
+"""One number for all files with the same permissions: of 10,000 on each of 20 hosts that is 6 MB."""
 _LISTINGS_AHEAD = 2
 
 Names = list[tuple[str, Attributes]]
@@ -164,7 +166,6 @@ class Walk:
         self._filter = choice
         self._links = links
         self.found = Found()
-        self._sources: dict[str, str] = {}
 
     def take(self, source: str, path: str, *, recursive: bool) -> None:
         """Add what the user named; a link itself is followed.
@@ -214,6 +215,7 @@ class Walk:
             self.found.failed.append((inside or place, error))
             return []
         below = []
+        where = f"{place.rstrip('/')}/"
         for name, attributes in sorted(names, key=lambda item: item[0]):
             try:
                 path = join(inside, checked(name))
@@ -222,7 +224,7 @@ class Walk:
                 continue
             source = join(place, name)
             real = yield from self._behind(source, path, attributes, above)
-            if real is not None and (yield from self._member(source, path, real[0], root)):
+            if real is not None and (yield from self._member(where, path, real[0], root)):
                 below.append((source, path, real[1]))
         return below
 
@@ -236,24 +238,24 @@ class Walk:
             return (yield from self._followed(source, path, above))
         return attributes, (*above, join(above[-1], base(source))) if attributes.kind == "directory" else above
 
-    def _member(self, source: str, path: str, attributes: Attributes, root: str) -> Steps[bool]:
-        """Returns: whether it is a directory to look into."""
+    def _member(self, where: str, path: str, attributes: Attributes, root: str) -> Steps[bool]:
+        """Take in what is in the directory `where`. Returns: whether it is a directory to look into."""
         is_directory = attributes.kind == "directory"
         if self._filter.excludes(_below(path, root), directory=is_directory):
             return is_directory and self._filter.descends
         if attributes.kind == "link":
-            yield from self._link(source, path, attributes, root)
+            yield from self._link(where, path, attributes, root)
         elif attributes.kind == "other":
             self.found.skipped.append((path, "not a regular file"))
         else:
-            self._add(_entry(path, source, attributes))
+            self._add(_entry(path, where, attributes))
         return is_directory
 
-    def _link(self, source: str, path: str, attributes: Attributes, root: str) -> Steps[None]:
+    def _link(self, where: str, path: str, attributes: Attributes, root: str) -> Steps[None]:
         if self._links == "skip":
             self.found.skipped.append((path, "a link"))
             return
-        ticket = self._sftp.readlink(source)
+        ticket = self._sftp.readlink(join(where, base(path)))
         yield ticket
         try:
             target = self._sftp.name(ticket)
@@ -263,7 +265,7 @@ class Walk:
         if "\0" in target or not stays_inside(_below(path, root), target):
             self.found.skipped.append((path, f"a link that leads out of the tree, to {target}"))
             return
-        self._add(Entry(path, "link", target=target, source=source, mtime=attributes.mtime or 0))
+        self._add(Entry(path, "link", target=target, source=where, mtime=attributes.mtime or 0))
 
     def _followed(
         self, source: str, path: str, above: tuple[str, ...]
@@ -285,9 +287,6 @@ class Walk:
         return attributes, (*above, real)
 
     def _add(self, entry: Entry) -> None:
-        other = self._sources.setdefault(entry.path, entry.source)
-        if other != entry.source:
-            raise WrongKind(f"{other} and {entry.source} would both become {entry.path}")
         if len(self.found.entries) >= MOST_ENTRIES:
             raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
         self.found.entries.append(entry)
@@ -296,7 +295,8 @@ class Walk:
 def _entry(path: str, source: str, attributes: Attributes) -> Entry:
     """Set-user-id bits of a server mean nothing good here."""
     kind: Kind = "directory" if attributes.kind == "directory" else "file"
-    return Entry(path, kind, attributes.size or 0, attributes.mtime or 0, attributes.permissions & 0o777, source)
+    mode = _MODES[attributes.permissions & 0o777]
+    return Entry(path, kind, attributes.size or 0, attributes.mtime or 0, mode, source)
 
 
 def _below(path: str, root: str) -> str:

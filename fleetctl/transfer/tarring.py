@@ -120,10 +120,10 @@ def _member(step: Step, path: str, sent: Callable[[int], None]) -> Iterator[byte
             yield header(path, "file", size=entry.size, mode=step.mode, mtime=entry.mtime)
             place = 0
             while place < entry.size:
-                with local(f"read {entry.source}"):
+                with local(f"read {entry.origin}"):
                     piece = os.pread(descriptor, min(_PIECE, entry.size - place), place)
                 if not piece:
-                    raise TransferError(f"{entry.source} shrank while it was read")
+                    raise TransferError(f"{entry.origin} shrank while it was read")
                 sent(len(piece))
                 yield piece
                 place += len(piece)
@@ -163,10 +163,10 @@ def receive_files(
     Raises: ToolMissing when the host runs no commands, TransferError when they cannot be written here, and what the
         session raises.
     """
-    above = _common([step.entry.source for step in steps])
+    above = _common([step.entry.origin for step in steps])
     if above is None:
         return []
-    asked = {step.entry.source[len(above) :].lstrip("/"): step for step in steps}
+    asked = {step.entry.origin[len(above) :].lstrip("/"): step for step in steps}
     arrived: list[Arriving] = []
     done = False
     try:

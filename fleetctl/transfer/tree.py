@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from fleetctl.transfer.names import base
+
 Kind = Literal["file", "directory", "link", "other"]
 
 
@@ -20,7 +22,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         size: bytes of a file.
         mtime: whole seconds since the epoch, which is what SFTP version 3 carries.
         mode: permission bits.
-        source: where its bytes are read: an absolute local path, or a remote one.
+        source: where its bytes are read: an absolute local path, or a remote one. With a slash at its end it is the
+            directory, where the thing has the same name as in `path`: one string for all that is in it.
         target: of a link, as it is stored.
     """
 
@@ -31,6 +34,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     mode: int = 0o644
     source: str = ""
     target: str = ""
+
+    @property
+    def origin(self) -> str:
+        """`source` in full."""
+        return f"{self.source}{base(self.path)}" if self.source.endswith("/") else self.source
 
 
 class Skipped(msgspec.Struct, frozen=True):

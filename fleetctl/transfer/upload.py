@@ -49,8 +49,8 @@ def new_part(entry: Entry, target: str) -> str:
 
 def open_source(entry: Entry) -> int:
     """A descriptor to read a local file from, for the caller to close. Raises: TransferError, SourceChanged."""
-    with local(f"read {entry.source}"):
-        descriptor = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with local(f"read {entry.origin}"):
+        descriptor = os.open(entry.origin, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         _check_still(entry, descriptor)
     except FleetError:
@@ -61,11 +61,11 @@ def open_source(entry: Entry) -> int:
 
 def _check_still(entry: Entry, descriptor: int) -> None:
     """It may have grown, as logs do: what was there when the run began is sent. Raises: SourceChanged."""
-    with local(f"read {entry.source}"):
+    with local(f"read {entry.origin}"):
         now = os.fstat(descriptor)
     grown = now.st_size > entry.size
     if not stat.S_ISREG(now.st_mode) or now.st_size < entry.size or (not grown and int(now.st_mtime) != entry.mtime):
-        raise SourceChanged(f"{entry.source} was changed since the run began", hint="run it again")
+        raise SourceChanged(f"{entry.origin} was changed since the run began", hint="run it again")
 
 
 def upload(
@@ -162,9 +162,9 @@ def _confirmed(
 
 def _check_read(data: FileRange, entry: Entry) -> None:
     if isinstance(data.broken, EOFError):
-        raise SourceChanged(f"{entry.source} shrank while it was read", hint="run it again")
+        raise SourceChanged(f"{entry.origin} shrank while it was read", hint="run it again")
     if data.broken is not None:
-        with local(f"read {entry.source}"):
+        with local(f"read {entry.origin}"):
             raise data.broken
 
 
