@@ -8,6 +8,12 @@ from functools import lru_cache
 import msgspec
 
 _SPECIAL = re.compile(r"\\.|[*?\[]", re.DOTALL)
+_TOKEN = re.compile(
+    r"\*+|\[(?P<negated>[!^]?+)(?P<members>(?:\\.|[^\\])(?:\\.|[^\]\\])*)\]|\\.|.",
+    re.DOTALL,
+)
+"""A `]` that stands first in a set is one of its members; a set that never ends is a bracket."""
+_MEMBER = re.compile(r"\\?(?P<low>.)-\\?(?P<high>.)|\\?(?P<one>.)", re.DOTALL)
 
 
 def is_pattern(text: str) -> bool:
@@ -78,7 +84,7 @@ def _matches(pattern: str, path: str, *, directory: bool) -> bool:
         pattern = pattern.rstrip("/")
     if "/" not in pattern:
         return component_matches(pattern, path.rpartition("/")[2], dotfiles=True)
-    return _path_matches(tuple(pattern.strip("/").split("/")), tuple(path.split("/")))
+    return _path_matches(tuple(part for part in pattern.split("/") if part), tuple(path.split("/")))
 
 
 def _path_matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
@@ -103,25 +109,15 @@ def _path_matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> re.Pattern[str]:
     """As fnmatch, with backslashes; a run of stars is one, and none can be tried in more than one way for long."""
-    place = 0
-    out: list[str] = []
-    while place < len(pattern):
-        char = pattern[place]
-        place += 1
-        if char == "*":
-            if out[-1:] != [".*"]:
-                out.append(".*")
-        elif char == "?":
-            out.append(".")
-        elif char == "\\" and place < len(pattern):
-            out.append(re.escape(pattern[place]))
-            place += 1
-        elif char == "[" and (end := _end_of_set(pattern, place)):
-            out.append(_set(pattern[place:end]))
-            place = end + 1
-        else:
-            out.append(re.escape(char))
-    return re.compile("".join(_possessive(out)), re.DOTALL)
+    return re.compile("".join(_possessive([_translated(token) for token in _TOKEN.finditer(pattern)])), re.DOTALL)
+
+
+def _translated(token: re.Match[str]) -> str:
+    if token["members"]:
+        return _set(token["members"], negated=bool(token["negated"]))
+    if token[0].startswith("*"):
+        return ".*"
+    return "." if token[0] == "?" else re.escape(unescaped(token[0]))
 
 
 def _possessive(parts: list[str]) -> list[str]:
@@ -139,18 +135,15 @@ def _possessive(parts: list[str]) -> list[str]:
     return [head, *(f"(?>.*?{piece})" for piece in middle), ".*", tail]
 
 
-def _end_of_set(pattern: str, place: int) -> int:
-    """Where the `]` of a set is that begins before `place`; 0 when it never ends."""
-    start = place + 1 if pattern[place : place + 1] in {"!", "^"} else place
-    return pattern.find("]", start + 1) if start < len(pattern) and pattern.find("]", start + 1) > 0 else 0
+def _set(members: str, *, negated: bool) -> str:
+    inside = "".join(map(_member, _MEMBER.finditer(members)))
+    if not inside:
+        return "." if negated else "(?!)"
+    return f"[{'^' if negated else ''}{inside}]"
 
 
-def _set(inside: str) -> str:
-    negated = inside[:1] in {"!", "^"}
-    body = inside[1:] if negated else inside
-    members = re.sub(r"([\\\[\]^&~|])", r"\\\1", body)
-    try:
-        re.compile(f"[{members}]")
-    except re.error:
-        return "(?!)"  # a range that runs backwards holds nothing
-    return f"[{'^' if negated else ''}{members}]"
+def _member(match: re.Match[str]) -> str:
+    """One character, or a range; one that runs backwards holds nothing."""
+    if match["one"]:
+        return re.escape(match["one"])
+    return f"{re.escape(match['low'])}-{re.escape(match['high'])}" if match["low"] <= match["high"] else ""
