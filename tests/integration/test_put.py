@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,22 @@ def test_a_directory_is_not_replaced_by_a_file(fleetctl: Fleetctl, one: Path, he
     assert ran.exit_code == 1
     assert "directory" in ran.stderr
     assert texts(far) == {"a/kept": "old", "b": "B"}
+
+
+def test_what_is_no_file_is_neither_sent_nor_replaced(fleetctl: Fleetctl, one: Path, here: Path, far: Path) -> None:
+    plant(here, {"t/a": "A"})
+    os.mkfifo(here / "t" / "pipe")
+    os.mkfifo(far / "a")
+    ran = fleetctl("put", "-r", "-i", one, here / "t", far)
+    assert (ran.exit_code, names(far)) == (0, ["a", "t", "t/a"])
+    assert "skipped" in ran.stdout
+    assert fleetctl("put", "-i", one, here / "t" / "pipe", far).exit_code == 2
+    ran = fleetctl("put", "-i", one, here / "t" / "a", far)
+    assert ran.exit_code == 1
+    assert "device, socket or pipe" in ran.stderr
+    assert (far / "a").is_fifo()
+    ran = fleetctl("get", "-i", one, far / "a", here)
+    assert (ran.exit_code, "not a regular file" in ran.stderr) == (1, True)
 
 
 def test_a_file_is_not_replaced_by_a_directory(fleetctl: Fleetctl, one: Path, tree: Path, far: Path) -> None:

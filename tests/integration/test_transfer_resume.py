@@ -80,6 +80,18 @@ def test_get_goes_on_where_it_was_cut_off(
     assert (here / "h001" / "big").read_bytes() == content
 
 
+def test_many_names_of_one_machine_do_not_go_on_from_the_same_part(
+    fleetctl: Fleetctl, three: Path, here: Path, far: Path, content: bytes
+) -> None:
+    plant(here, {"big": content})
+    age(here / "big")
+    plant(far, {f".big.{SIZE}-{LONG_AGO}.0123456{n}.part": content[: SIZE // 2] for n in range(2)})
+    ran = fleetctl("put", "--resume", "-i", three, here / "big", far)
+    assert ran.exit_code == 0, ran.stderr
+    assert names(far) == ["big"]
+    assert (far / "big").read_bytes() == content
+
+
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("command", ["put", "get"])
 def test_no_file_is_half_there_wherever_it_is_cut(
