@@ -53,7 +53,7 @@ def down() -> None:
 
 
 def demo(hosts: _Hosts = 10) -> None:
-    """Raise a lab, run `df` on it, and take it down again."""
+    """Raise a lab, run `df` on it, put a file there, and take it down again."""
     from fleetctl.cli.showing import show_demo
 
     raise typer.Exit(show_demo(hosts))

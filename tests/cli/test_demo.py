@@ -17,7 +17,8 @@ def test_a_newcomer_sees_a_fleet_answer(fleetctl: Fleetctl, tmp_path: Path) -> N
     for name in ("lab01", "lab02", "lab03", "lab04"):
         assert f"{name}: Filesystem" in ran.stdout
     assert "lab[01-02] (2)" in ran.stdout
-    assert ran.stderr.count("4 ok") == 2
+    assert "lab01: 1 file, 34 bytes sent" in ran.stdout
+    assert ran.stderr.count("4 ok") == 3
     assert list(scratch.iterdir()) == []
     assert processes.with_variable(f"DEMO_MARK={scratch}") == []
     assert list(fleetctl.home.iterdir()) == []
