@@ -235,7 +235,11 @@ class Walk:
         if self._links != "follow":
             return attributes, above
         if attributes.kind == "link":
-            return (yield from self._followed(source, path, above))
+            try:
+                return (yield from self._followed(source, path, above))
+            except TransferError as error:
+                self.found.failed.append((path, error))
+                return None
         return attributes, (*above, join(above[-1], base(source))) if attributes.kind == "directory" else above
 
     def _member(self, where: str, path: str, attributes: Attributes, root: str) -> Steps[bool]:
