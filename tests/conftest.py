@@ -1,4 +1,4 @@
-"""What every test can ask for: a real sshd, keys, and the installed command.
+"""What every test can ask for: a real sshd, keys, the installed command, and directories to move files between.
 
 The process that runs pytest owns the test user; the workers of xdist are told its name.
 """
@@ -6,6 +6,8 @@ The process that runs pytest owns the test user; the workers of xdist are told i
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -113,3 +115,24 @@ def fleetctl(tmp_path: Path) -> Fleetctl:
     home = tmp_path / "home"
     home.mkdir()
     return Fleetctl(home)
+
+
+@pytest.fixture
+def far(account: Account) -> Iterator[Path]:
+    """An empty directory that belongs to the login user."""
+    directory = Path(tempfile.mkdtemp(prefix="far-", dir=account.home))
+    owner = Path(account.home).stat()
+    os.chown(directory, owner.st_uid, owner.st_gid)
+    directory.chmod(0o755)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """An empty directory of whoever runs the tests."""
+    directory = tmp_path / "here"
+    directory.mkdir()
+    return directory
