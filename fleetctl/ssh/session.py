@@ -35,6 +35,8 @@ _READ_SIZE = 256 * 1024
 _WINDOW_SIZE = 1024 * 1024
 _SFTP_WINDOW_SIZE = 2 * 1024 * 1024
 """As OpenSSH's own: over a distance of 50 ms it lets 40 MB/s through."""
+_PIPE_WINDOW_SIZE = 512 * 1024
+"""Small files are written more slowly than they come, so all of it is in use, on every host."""
 _REPLY_SECONDS = 30.0
 _IDLE_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
@@ -155,9 +157,9 @@ class Session:
 
         Raises: as `run`; EOFError from the pipe, within the block.
         """
-        with self.within(None, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
+        with self.within(None, cancel), self._channel(cancel, _PIPE_WINDOW_SIZE) as channel:
             self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
-            pipe = BulkPipe(self._transport, channel, self._notes, _WINDOW_SIZE)
+            pipe = BulkPipe(self._transport, channel, self._notes, _PIPE_WINDOW_SIZE)
             try:
                 yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
             finally:

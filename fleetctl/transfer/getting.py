@@ -322,7 +322,7 @@ def _each_once(entries: Sequence[Entry]) -> list[Entry]:
         other = places.setdefault(entry.path, entry)
         if other is not entry and other.origin != entry.origin:
             raise WrongKind(f"{other.origin} and {entry.origin} would both become {entry.path}")
-    return list(places.values())
+    return sorted(places.values(), key=lambda entry: entry.path)  # parents first
 
 
 def _with_directories(entries: Sequence[Entry]) -> list[Entry]:

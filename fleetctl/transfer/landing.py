@@ -89,7 +89,7 @@ class Landing:
             directory = self._directory(parent(path))
         except NoSuchFile:
             return None
-        with local(f"look at {self.shown(path)}"):
+        with local("look at", self.top, path):
             try:
                 found = os.stat(base(path), dir_fd=directory, follow_symlinks=False)
             except FileNotFoundError:
@@ -100,12 +100,12 @@ class Landing:
     def names(self, path: str) -> list[str]:
         """What a directory holds. Raises: TransferError."""
         directory = self._directory(path)
-        with local(f"read the directory {self.shown(path)}"):
+        with local("read the directory", self.top, path):
             return os.listdir(directory)
 
     def read(self, path: str) -> int:
         """A descriptor of a file, for the caller to close. Raises: TransferError."""
-        with local(f"read {self.shown(path)}"):
+        with local("read", self.top, path):
             return os.open(base(path), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._directory(parent(path)))
 
     # Writing
@@ -121,7 +121,7 @@ class Landing:
         directory = self._directory(parent(entry.path), mode=_ALL)
         part = part_name(name, entry.size, entry.mtime)
         old = self._old_part(directory, name, step) if resume else None
-        with local(f"write {self.shown(entry.path)}"):
+        with local("write", self.top, entry.path):
             if old is not None:
                 os.rename(old, part, src_dir_fd=directory, dst_dir_fd=directory)
             flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if old is not None else os.O_CREAT | os.O_EXCL)
@@ -132,7 +132,7 @@ class Landing:
     def end(self, arriving: Arriving, size: int) -> None:
         """All bytes are there, and they are so many: close it. Raises: TransferError."""
         step = arriving.step
-        with local(f"write {self.shown(step.entry.path)}"):
+        with local("write", self.top, step.entry.path):
             os.ftruncate(arriving.descriptor, size)
             if step.exact:
                 os.fchmod(arriving.descriptor, step.mode)
@@ -164,7 +164,7 @@ class Landing:
         step = arriving.step
         name = base(step.entry.path)
         directory = self._directory(parent(step.entry.path))
-        with local(f"put {self.shown(step.entry.path)} in place"):
+        with local("put in place", self.top, step.entry.path):
             if mtime is not None:
                 os.utime(arriving.part, (mtime, mtime), dir_fd=directory)
             if backup and step.replaced is not None:
@@ -177,7 +177,7 @@ class Landing:
         name = base(entry.path)
         directory = self._directory(parent(entry.path), mode=_ALL)
         part = part_name(name, 0, 0)
-        with local(f"make the link {self.shown(entry.path)}"):
+        with local("make the link", self.top, entry.path):
             os.symlink(entry.target, part, dir_fd=directory)
             if backup and step.replaced is not None:
                 _keep_old(name, directory)
@@ -186,7 +186,7 @@ class Landing:
     def finish_directory(self, entry: Entry) -> None:
         """Give a directory its mode and time, when all that goes into it is there. Raises: TransferError."""
         directory = self._directory(entry.path)
-        with local(f"set the attributes of {self.shown(entry.path)}"):
+        with local("set the attributes of", self.top, entry.path):
             os.fchmod(directory, entry.mode)
             os.utime(directory, (entry.mtime, entry.mtime))
 
@@ -208,7 +208,7 @@ class Landing:
                 if there is not None:
                     self.remove(inside, there.kind)
         directory = self._directory(parent(path))
-        with local(f"remove {self.shown(path)}"):
+        with local("remove", self.top, path):
             if kind == "directory":
                 self._forget(path)
                 os.rmdir(base(path), dir_fd=directory)
@@ -217,7 +217,7 @@ class Landing:
 
     def _old_part(self, directory: int, name: str, step: Step) -> str | None:
         entry = step.entry
-        with local(f"read the directory of {self.shown(entry.path)}"):
+        with local("read the directory of", self.top, entry.path):
             old = [part for part in os.listdir(directory) if is_part_of(part, name, entry.size, entry.mtime)]
             sizes = {part: os.stat(part, dir_fd=directory, follow_symlinks=False).st_size for part in old}
         return max(sizes, key=lambda part: sizes[part], default=None)
@@ -243,7 +243,7 @@ class Landing:
                     os.makedirs(self.top, exist_ok=True)
                 return os.open(self.top, _DIRECTORY & ~os.O_NOFOLLOW)
         above = self._directory(parent(path), mode=None if mode is None else _ALL)
-        with local(f"open the directory {self.shown(path)}"):
+        with local("open the directory", self.top, path):
             if mode is not None:
                 with suppress(FileExistsError):
                     os.mkdir(base(path), mode, dir_fd=above)

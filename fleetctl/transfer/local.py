@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleetctl.errors import UsageError
 from fleetctl.transfer.choices import Links
 from fleetctl.transfer.names import base, is_contents, join
-from fleetctl.transfer.patterns import Filter
+from fleetctl.transfer.patterns import Filter, component_matches, split_pattern
 from fleetctl.transfer.tree import Entry, Kind, Skipped, Tree
 
 _DEEPEST = 100
@@ -22,11 +21,63 @@ def expand(words: Sequence[str]) -> list[str]:
     found: list[str] = []
     for word in words:
         path = os.path.expanduser(word)
-        hits = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))
+        hits = [path] if os.path.lexists(path) else _matching(path)
         if not hits:
             raise UsageError(f"there is no {word}", hint="see the spelling, and what is in the directory")
         found += hits
     return found
+
+
+def _matching(pattern: str) -> list[str]:
+    """The paths that a pattern stands for, sorted; with `/` at its end directories alone, which keep it."""
+    start, components = split_pattern(pattern)
+    if not components:
+        return [start] if os.path.lexists(start) else []
+    found = sorted(_matches(start, components))
+    return [f"{path}/" for path in found if os.path.isdir(path)] if pattern.endswith("/") else found
+
+
+def _matches(start: str, components: tuple[str, ...]) -> Iterator[str]:
+    """Each directory is read once, with every rest of the pattern that may match in it: no `**` multiplies the work."""
+    places = [(start, {components})]
+    while places:
+        place, rests = places.pop()
+        rests = {shorter for rest in rests for shorter in _without_stars(rest)}
+        for item in _readable(place):
+            left = {more for rest in rests for more in _left(item, rest)}
+            path = join(place, item.name)
+            if () in left:
+                yield path
+            if deeper := left - {()}:
+                places.append((path, deeper))
+
+
+def _without_stars(rest: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """`**` is also no directory at all."""
+    yield rest
+    while len(rest) > 1 and rest[0] == "**":
+        rest = rest[1:]
+        yield rest
+
+
+def _left(item: os.DirEntry[str], rest: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """What is still to be matched below something that a pattern was held against; () when it is a match itself."""
+    if rest[0] != "**":
+        if component_matches(rest[0], item.name):
+            yield rest[1:]
+    elif not item.name.startswith("."):
+        if len(rest) == 1:
+            yield ()
+        if item.is_dir(follow_symlinks=False):  # links could lead in circles
+            yield rest
+
+
+def _readable(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory or ".") as scanned:
+            return list(scanned)
+    except OSError:
+        return []  # what cannot be listed matches nothing, as in a shell
 
 
 def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Filter) -> Tree:
@@ -62,7 +113,7 @@ class _Walk:
         try:
             found = os.stat(source)
         except OSError as error:
-            raise UsageError(f"cannot read {word}: {(error.strerror or '').lower()}") from error
+            raise _unreadable(word, error) from error
         if stat.S_ISDIR(found.st_mode):
             if not recursive:
                 raise UsageError(f"{word} is a directory", hint="add -r")
@@ -84,9 +135,12 @@ class _Walk:
             with os.scandir(source) as scanned:
                 inside = sorted(scanned, key=lambda item: item.name)
         except OSError as error:
-            raise UsageError(f"cannot read {source}: {(error.strerror or '').lower()}") from error
+            raise _unreadable(source, error) from error
         for item in inside:
-            self._one(item, where, join(path, item.name), join(below, item.name), above)
+            try:
+                self._one(item, where, join(path, item.name), join(below, item.name), above)
+            except OSError as error:  # a directory may be listed by somebody who may not enter it
+                raise _unreadable(item.path, error) from error
 
     def _one(
         self, item: os.DirEntry[str], where: str, path: str, below: str, above: tuple[tuple[int, int], ...]
@@ -147,3 +201,7 @@ class _Walk:
 def _entry(path: str, kind: Kind, found: os.stat_result, source: str) -> Entry:
     size = found.st_size if kind == "file" else 0
     return Entry(path, kind, size, int(found.st_mtime), stat.S_IMODE(found.st_mode), source)
+
+
+def _unreadable(path: str, error: OSError) -> UsageError:
+    return UsageError(f"cannot read {path}: {(error.strerror or '').lower()}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 from fleetctl.errors import NameRefused
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
 """What opens a device instead of a file where a share or a copy ends up on Windows."""
@@ -14,7 +16,7 @@ def checked(name: str) -> str:
     """One component of a path, as it came. Raises: NameRefused for what could lead elsewhere or deceive."""
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
         raise NameRefused(f"the server lists a name that leads elsewhere: {name!r}")
-    if any(unicodedata.category(char) == "Cc" for char in name):
+    if _CONTROL.search(name):
         raise NameRefused(f"the server lists a name with control characters: {name!r}")
     if name.lower() in _DEVICES:
         raise NameRefused(f"the server lists the name of a device: {name!r}")

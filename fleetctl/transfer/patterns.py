@@ -69,6 +69,8 @@ class Filter(msgspec.Struct, frozen=True):
 
     def _matches(self, patterns: tuple[str, ...], path: str, *, directory: bool) -> bool:
         """The path itself, or a directory that it is in."""
+        if not patterns:
+            return False
         parts = path.split("/")
         for end in range(len(parts), 0, -1):
             inside = end < len(parts)

@@ -7,7 +7,7 @@ tree has bounds, for a hostile or broken server can list a directory inside itse
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
@@ -67,10 +67,22 @@ def _looked(sftp: Sftp, path: str, *, follow: bool) -> Steps[Attributes | None]:
 
 def listing(sftp: Sftp, path: str, most: int = MOST_ENTRIES) -> Steps[Names]:
     """All that a directory holds, `.` and `..` aside; names are not judged yet. Raises: TransferError."""
+    found: Names = []
+
+    def collect(names: Names) -> Steps[None]:
+        found.extend(names)
+        yield from ()
+
+    yield from list_to(sftp, path, collect, most)
+    return found
+
+
+def list_to(sftp: Sftp, path: str, take: Callable[[Names], Steps[None]], most: int = MOST_ENTRIES) -> Steps[None]:
+    """The same, handed over a hundred names or so at a time, as they come."""
     opened = sftp.opendir(path)
     yield opened
     handle = sftp.handle(opened)
-    found: Names = []
+    count = 0
     ahead = deque(sftp.readdir(handle, path) for _ in range(_LISTINGS_AHEAD))
     try:
         while True:
@@ -78,11 +90,12 @@ def listing(sftp: Sftp, path: str, most: int = MOST_ENTRIES) -> Steps[Names]:
             yield ticket
             names = sftp.names(ticket)
             if names is None:
-                return found
-            found += [item for item in names if item[0] not in {".", ".."}]
-            if len(found) > most:
+                return
+            count += len(names)
+            if count > most:
                 raise TooMuch(f"{path} lists more than {most:,} names")
             ahead.append(sftp.readdir(handle, path))
+            yield from take([item for item in names if item[0] not in {".", ".."}])
     finally:
         sftp.close(handle, path)
 
@@ -207,25 +220,27 @@ class Walk:
         self, place: str, inside: str, above: tuple[str, ...], root: str
     ) -> Steps[list[tuple[str, str, tuple[str, ...]]]]:
         """Take in one directory. Returns: those in it."""
+        below: list[tuple[str, str, tuple[str, ...]]] = []
+        where = f"{place.rstrip('/')}/"
+
+        def take(names: Names) -> Steps[None]:
+            for name, attributes in names:
+                try:
+                    path = join(inside, checked(name))
+                except NameRefused as error:
+                    self.found.failed.append((inside or place, error))
+                    continue
+                source = join(place, name)
+                real = yield from self._behind(source, path, attributes, above)
+                if real is not None and (yield from self._member(where, path, real[0], root)):
+                    below.append((source, path, real[1]))
+
         try:
-            names = yield from listing(self._sftp, place)
+            yield from list_to(self._sftp, place, take)
         except TooMuch:
             raise
         except TransferError as error:
             self.found.failed.append((inside or place, error))
-            return []
-        below = []
-        where = f"{place.rstrip('/')}/"
-        for name, attributes in sorted(names, key=lambda item: item[0]):
-            try:
-                path = join(inside, checked(name))
-            except NameRefused as error:
-                self.found.failed.append((inside or place, error))
-                continue
-            source = join(place, name)
-            real = yield from self._behind(source, path, attributes, above)
-            if real is not None and (yield from self._member(where, path, real[0], root)):
-                below.append((source, path, real[1]))
         return below
 
     def _behind(
