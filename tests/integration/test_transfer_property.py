@@ -17,7 +17,7 @@ from fleetctl.transfer.names import checked
 from tests.support.fleetctl import Fleetctl
 from tests.support.trees import seen
 
-EXAMPLES = 15  # each is two processes and two logins
+EXAMPLES = 12  # each is two processes and two logins
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def test_a_host_that_runs_no_commands_can_be_moved_to_and_from(
 ) -> None:
     files = {f"t/{n:02}": str(n) for n in range(40)}
     plant(here, files)
-    for options in ([], ["--update"], ["--resume"]):
+    for options in ([], ["--update", "--resume"]):
         ran = fleetctl("put", "-r", *options, "-i", only_sftp, here / "t", far)
         assert (ran.exit_code, texts(far)) == (0, files), ran.stderr
         ran = fleetctl("get", "-r", *options, "-i", only_sftp, far / "t", here / "back")
