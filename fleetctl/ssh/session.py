@@ -131,12 +131,11 @@ class Session:
             ServerFailure: what it says is no SFTP; also from within the block.
             TimedOut, Cancelled, ConnectionLost: likewise.
         """
-        with self.within(None, cancel), self._channel(cancel, _SFTP_WINDOW_SIZE) as channel:
+        with self.within(None, cancel), self._bulk(cancel, _SFTP_WINDOW_SIZE) as (channel, pipe):
             try:
                 self._request(channel, lambda channel: channel.invoke_subsystem("sftp"), cancel)
             except RequestRefused as error:
                 raise SftpMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
-            pipe = BulkPipe(self._transport, channel, self._notes, _SFTP_WINDOW_SIZE)
             sftp: Sftp | None = None
             try:
                 sftp = Sftp(pipe)
@@ -148,8 +147,6 @@ class Session:
                 raise ServerFailure("the server ended the SFTP session", hint="see its log") from error
             except struct.error as error:
                 raise ServerFailure("the SFTP server sent a broken answer") from error
-            finally:
-                pipe.close()
 
     @contextmanager
     def pipe(self, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
@@ -157,13 +154,9 @@ class Session:
 
         Raises: as `run`; EOFError from the pipe, within the block.
         """
-        with self.within(None, cancel), self._channel(cancel, _PIPE_WINDOW_SIZE) as channel:
+        with self.within(None, cancel), self._bulk(cancel, _PIPE_WINDOW_SIZE) as (channel, pipe):
             self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
-            pipe = BulkPipe(self._transport, channel, self._notes, _PIPE_WINDOW_SIZE)
-            try:
-                yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
-            finally:
-                pipe.close()
+            yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
 
     def round_trip(self, cancel: Cancel, seconds: float = _REPLY_SECONDS) -> None:
         """Ask the server for a sign of life and wait for it (OpenSSH answers with a refusal; any answer will do).
@@ -212,6 +205,16 @@ class Session:
             yield channel
         finally:
             _close(channel)
+
+    @contextmanager
+    def _bulk(self, cancel: Cancel, window_size: int) -> Iterator[tuple[Channel, BulkPipe]]:
+        """A channel with its pipe, which is there before anything is asked for: what comes at once would be lost."""
+        with self._channel(cancel, window_size) as channel:
+            pipe = BulkPipe(self._transport, channel, self._notes, window_size)
+            try:
+                yield channel, pipe
+            finally:
+                pipe.close()
 
     def _request(self, channel: Channel, ask: Callable[[Channel], None], cancel: Cancel) -> None:
         # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).

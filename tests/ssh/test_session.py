@@ -329,3 +329,20 @@ def test_an_exit_code_that_came_is_kept_when_closing_the_channel_fails(
     with monkeypatch.context() as patch:
         patch.setattr(Channel, "close", fail)
         assert session.run("exit 6", Collected().into, cancel) == Ended(6)
+
+
+def test_what_a_command_says_at_once_reaches_its_pipe(
+    session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the reply to the request takes to be seen: here until the command has ended."""
+    request = session._request
+
+    def slowly(channel: Channel, ask: Callable[[Channel], None], cancel: Cancel) -> None:
+        request(channel, ask, cancel)
+        while not channel.closed:
+            session.round_trip(cancel)
+
+    monkeypatch.setattr(session, "_request", slowly)
+    with session.pipe("echo hello", cancel) as pipe:
+        assert b"".join(pipe.output()) == b"hello\n"
+        assert pipe.ended()[0] == Ended(0)
