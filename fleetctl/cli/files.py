@@ -8,13 +8,13 @@ import typer
 
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.moving import Getting, Moving, Putting
-from fleetctl.cli.options import Access, Output, Pace, Selection
+from fleetctl.cli.options import Access, Output, Pace, SelectionBesideFiles
 
 
 @expanded
 def put(
     words: Annotated[list[str], typer.Argument(metavar="LOCAL... REMOTE", help="Files or globs, and where they go.")],
-    selection: Selection,
+    selection: SelectionBesideFiles,
     access: Access,
     moving: Moving,
     putting: Putting,
@@ -36,7 +36,7 @@ def put(
 @expanded
 def get(
     words: Annotated[list[str], typer.Argument(metavar="REMOTE... LOCAL", help="Files or globs, and where they go.")],
-    selection: Selection,
+    selection: SelectionBesideFiles,
     access: Access,
     moving: Moving,
     getting: Getting,

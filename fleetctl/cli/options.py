@@ -72,6 +72,19 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionBesideFiles(Selection):
+    """The same for commands in which --exclude is about files."""
+
+    exclude: Annotated[
+        list[str],
+        typer.Option(
+            "-x", "--exclude-hosts", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
+            help="Hosts to leave out.",
+        ),
+    ] = field(default_factory=list)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Settings of the login and the connection that win over the inventory."""
 

@@ -32,9 +32,11 @@ def put_operation(
     choice = Filter(tuple(moving.exclude_files), tuple(moving.include))
 
     def make(hosts: Sequence[Host]) -> Put:
-        if moving.delete:
-            _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {len(hosts)} hosts?", output)
         if putting.per_host:
+            if moving.delete:
+                raise UsageError(
+                    "--delete does not go with --per-host", hint="put -r LOCAL/HOST/DIR REMOTE deletes in DIR"
+                )
             own = {host.name: _own_tree(host.name, sources, moving, choice) for host in hosts}
             destination = Destination(remote, contents=True, mode=putting.mode, owner=putting.owner, filter=choice)
             return Put(tuple(sources), destination, own=own, choices=_choices(moving, output))
@@ -43,6 +45,8 @@ def put_operation(
         contents = any(is_contents(name) for name in named)
         if moving.delete and not any(entry.kind == "directory" for entry in tree.entries) and not contents:
             raise UsageError("--delete needs a directory", hint="name one, with -r")
+        if moving.delete:
+            _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {len(hosts)} hosts?", output)
         single = base(tree.entries[0].path) if len(named) == 1 and not contents and tree.entries else ""
         destination = Destination(remote, single, contents, putting.mode, putting.owner, choice)
         return Put(tuple(sources), destination, tree, choices=_choices(moving, output))

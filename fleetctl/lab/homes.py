@@ -18,6 +18,11 @@ class HomeFiles(asyncssh.SFTPServer):
         super().__init__(channel, chroot=os.fsencode(home))
         self._root = os.path.realpath(os.fsencode(home))
 
+    def readlink(self, path: bytes) -> bytes:
+        """As the link says: asyncssh takes relative ones for paths of its own and finds them outside."""
+        target = os.readlink(super().map_path(path))  # noqa: PTH115 - bytes
+        return target.removeprefix(self._root) if target.startswith(self._root + b"/") else target
+
     def map_path(self, path: bytes) -> bytes:
         mapped = super().map_path(path)
         real = os.path.realpath(mapped)

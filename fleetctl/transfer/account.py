@@ -153,9 +153,10 @@ class Account:
         count = self._counts.get
         files = count(self.verb, 0)
         size = self._total if self.choices.dry else self._bytes
-        parts = [f"{_plural(files, 'file')}, {readable(size)} {self.verb}"]
-        parts += [f"{count(action, 0)} {action}" for action in ("linked", "unchanged", "skipped", "deleted", "failed")
-                  if count(action, 0)]  # fmt: skip
+        would = "would be " if self.choices.dry else ""
+        parts = [f"{_plural(files, 'file')}, {readable(size)} {would}{self.verb}"]
+        said: dict[Action, str] = {"linked": would, "unchanged": "", "skipped": "", "deleted": would, "failed": ""}
+        parts += [f"{self._counts[action]} {said[action]}{action}" for action in said if self._counts.get(action)]
         return ("dry run: " if self.choices.dry else "") + "; ".join(parts)
 
     def _say(self, line: str) -> None:

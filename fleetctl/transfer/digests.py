@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import ToolMissing
+from fleetctl.errors import DigestMismatch, ToolMissing
 from fleetctl.events import Stream
 from fleetctl.ssh.session import Session
 from fleetctl.transfer.system import local
@@ -94,6 +94,21 @@ def remote_digests(session: Session, paths: Sequence[str], cancel: Cancel) -> li
             raise ToolMissing(_NO_TOOL, hint="leave out --verify and --checksum")
         found += [match[0] if (match := _DIGEST.match(line)) else "" for line in lines[:-1]]
     return found
+
+
+def check_tool(session: Session, cancel: Cancel) -> None:
+    """Before anything is moved. Raises: ToolMissing, and what `Session.run` raises."""
+    remote_digests(session, ["/dev/null"], cancel)
+
+
+def compared(theirs: str, ours: str, shown: str) -> DigestMismatch | None:
+    """Why a file is not taken for what it should be. `shown`: its path, for people."""
+    if theirs == ours:
+        return None
+    if not theirs:
+        hint = "is SFTP confined to a directory there, which commands see from outside?"
+        return DigestMismatch(f"{shown} cannot be checked: the host's commands do not find it", hint=hint)
+    return DigestMismatch(f"{shown} did not arrive as it was sent", hint="try again")
 
 
 def _batches(paths: Sequence[str]) -> list[list[str]]:

@@ -12,14 +12,14 @@ from urllib.parse import quote
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import DigestMismatch, NoSuchFile, SftpMissing, ToolMissing, TransferError, WrongKind
+from fleetctl.errors import NoSuchFile, SftpMissing, ToolMissing, TransferError, WrongKind
 from fleetctl.events import Action
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
-from fleetctl.transfer.digests import digest_of, need_remote_digests, remote_digests
+from fleetctl.transfer.digests import check_tool, compared, digest_of, need_remote_digests, remote_digests
 from fleetctl.transfer.download import Fetched, download
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import base, checked, is_contents, join, parent
@@ -31,7 +31,7 @@ from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.tarring import receive_files, suits_tar
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Kind
-from fleetctl.transfer.without_sftp import check_choices, get_by_tar
+from fleetctl.transfer.without_sftp import Wanted, check_choices, get_by_tar
 
 _NOT_DELETED = "nothing was deleted here, for not all there could be read"
 
@@ -102,8 +102,9 @@ class Getting:
         for word in self._origin.paths:
             contents = is_contents(word)
             source = at_home(_without_slash(word))
-            path = "" if contents else self._named(source)
-            get_by_tar(self._session, source, path, self._landing, self._account, self._choices, self._cancel)
+            wanted = Wanted(source, "" if contents else self._named(source), self._origin.recursive)
+            received = self._pace.pass_on(self._account.moved)
+            get_by_tar(self._session, wanted, self._landing, self._account, self._choices, received, self._cancel)
 
     def _run(self) -> None:
         with self._session.sftp(self._cancel) as sftp:
@@ -111,7 +112,7 @@ class Getting:
             entries = _with_directories(_each_once(found.entries))
             present = self._present(entries)
             same = self._same_content(entries, present) if self._choices.checksum else set()
-            steps = plan(entries, present, self._choices, None, lambda entry: entry.path in same)
+            steps = plan(entries, present, self._choices, None, lambda entry: entry.path in same, self._shown)
             moving = [step.entry.size for step in steps if step.act == "move"]
             self._account.expect(len(moving), sum(moving))
             if self._choices.verify and moving:
@@ -196,6 +197,8 @@ class Getting:
     # Doing it
 
     def _do(self, sftp: Sftp, steps: Sequence[Step], extra: dict[str, Kind]) -> None:
+        if self._choices.verify:
+            check_tool(self._session, self._cancel)
         bad = self._make_directories(steps)
         steps = [step for step in steps if not is_within(step.entry.path, bad)]
         self._account.unmoved(steps, self._shown)
@@ -295,10 +298,11 @@ class Getting:
             return arrived
         wrong = set()
         for one, digest in zip(checked, theirs, strict=True):
-            if digest != self._digest(join(one.directory, one.part)):
+            shown = self._shown(one.step.entry.path)
+            mismatch = compared(digest, self._digest(join(one.directory, one.part)), shown)
+            if mismatch is not None and (digest or self._choices.verify):
                 wrong.add(one.part)
-                shown = self._shown(one.step.entry.path)
-                self._account.failed(shown, DigestMismatch(f"{shown} did not arrive as it was sent", hint="try again"))
+                self._account.failed(shown, mismatch)
                 self._landing.drop(one, keep=False)
         return [one for one in arrived if one.part not in wrong]
 

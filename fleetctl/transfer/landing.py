@@ -134,6 +134,7 @@ class Landing:
         step = arriving.step
         with local("write", self.top, step.entry.path):
             os.ftruncate(arriving.descriptor, size)
+            _keep_owner(arriving)
             if step.exact:
                 os.fchmod(arriving.descriptor, step.mode)
             os.close(arriving.descriptor)
@@ -265,7 +266,15 @@ def _present(found: os.stat_result, target: str) -> Present:
     kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
     kind = kinds.get(stat.S_IFMT(found.st_mode), "other")
     mode = stat.S_IMODE(found.st_mode)
-    return Present(kind, found.st_size, int(found.st_mtime), mode, found.st_uid, found.st_gid, target)
+    return Present(kind, found.st_size, int(found.st_mtime), mode, (found.st_uid, found.st_gid), target)
+
+
+def _keep_owner(arriving: Arriving) -> None:
+    """A file that replaces another belongs to whom that belonged, where we may give it away: root may."""
+    replaced = arriving.step.replaced
+    if replaced is not None and replaced.kind == "file" and replaced.owner is not None:
+        with suppress(PermissionError):
+            os.fchown(arriving.descriptor, *replaced.owner)
 
 
 def _keep_old(name: str, directory: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fleetctl.errors import UsageError
 from fleetctl.transfer.choices import Links
 from fleetctl.transfer.names import base, is_contents, join
+from fleetctl.transfer.parts import is_any_part
 from fleetctl.transfer.patterns import Filter, component_matches, split_pattern
 from fleetctl.transfer.tree import Entry, Kind, Skipped, Tree
 
@@ -145,6 +146,9 @@ class _Walk:
     def _one(
         self, item: os.DirEntry[str], where: str, path: str, below: str, above: tuple[tuple[int, int], ...]
     ) -> None:
+        if is_any_part(item.name):
+            self.skipped.append(Skipped(path, "a part of an interrupted transfer"))
+            return
         found = item.stat(follow_symlinks=False)
         is_link = stat.S_ISLNK(found.st_mode)
         if is_link and self.links == "follow":

@@ -21,8 +21,7 @@ class Present(msgspec.Struct, frozen=True, gc=False):
     size: int = 0
     mtime: int = 0
     mode: int = 0
-    uid: int = 0
-    gid: int = 0
+    owner: tuple[int, int] | None = None
     target: str = ""
 
 
@@ -50,15 +49,32 @@ def plan(
     choices: Choices,
     mode: int | None,
     same: Callable[[Entry], bool],
+    shown: Callable[[str], str],
 ) -> list[Step]:
     """A step for each entry, in their order.
 
     Args:
         present: what is at the destination, by the entry's path.
+        shown: the place that an entry's path has at the destination, for people.
         mode: permission bits for all files; None leaves them as they are.
         same: whether the content of a file is the same, its size being so; asked with `checksum` alone.
     """
-    return [_step(entry, present.get(entry.path), choices, mode, same) for entry in entries]
+    steps = []
+    for entry in entries:
+        there = present.get(entry.path)
+        why = "" if there is None else _hindrance(entry, there, shown)
+        refused = Step("refuse", entry, why=WrongKind(why)) if why else None
+        steps.append(refused or _step(entry, there, choices, mode, same))
+    return steps
+
+
+def _hindrance(entry: Entry, there: Present, shown: Callable[[str], str]) -> str:
+    """Why an entry cannot take the place of what is there, "" when it can."""
+    if entry.kind == "directory":
+        return "" if there.kind == "directory" else f"{shown(entry.path)} is there, and no directory"
+    if there.kind == "directory":
+        return f"cannot replace the directory {shown(entry.path)} by a {entry.kind}"
+    return f"{shown(entry.path)} is a device, socket or pipe" if there.kind == "other" else ""
 
 
 def of_same_size(entries: Iterable[Entry], present: Mapping[str, Present]) -> list[Entry]:
@@ -83,10 +99,6 @@ def _step(
 ) -> Step:
     if entry.kind == "directory":
         return _directory(entry, there, choices)
-    if there is not None and there.kind == "directory":
-        return Step("refuse", entry, why=WrongKind(f"cannot replace the directory {entry.path} by a {entry.kind}"))
-    if there is not None and there.kind == "other":
-        return Step("refuse", entry, why=WrongKind(f"{entry.path} is a device, socket or pipe there"))
     if entry.kind == "link":
         kept = there is not None and there.kind == "link" and there.target == entry.target
         return Step("keep" if kept else "link", entry, replaced=there)
@@ -99,8 +111,6 @@ def _step(
 def _directory(entry: Entry, there: Present | None, choices: Choices) -> Step:
     if there is None:
         return Step("make", entry, entry.mode if choices.preserve else entry.mode & 0o777, choices.preserve)
-    if there.kind != "directory":
-        return Step("refuse", entry, why=WrongKind(f"{entry.path} is no directory there"))
     return Step("keep", entry, entry.mode, replaced=there)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import DigestMismatch, SftpMissing, ToolMissing, TransferError
+from fleetctl.errors import SftpMissing, ToolMissing, TransferError
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination, Place, find_place, made, make_directory
-from fleetctl.transfer.digests import need_remote_digests, remote_digests
+from fleetctl.transfer.digests import check_tool, compared, need_remote_digests, remote_digests
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import is_part_of, part_directory
@@ -29,6 +29,7 @@ from fleetctl.transfer.upload import RESUME_MARGIN, Sending, new_part, put_in_pl
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
 _OPEN_TO_OWNER = 0o700
+_ALL = 0o777
 
 
 class _MadeMeanwhile(TransferError):
@@ -70,7 +71,7 @@ class Putting:
 
     def _run_without_sftp(self) -> None:
         check_choices(self._choices, more=bool(self._destination.owner))
-        steps = self._plan(Survey(), set())
+        steps = self._plan(Survey(), set(), str)
         put_by_tar(
             self._session,
             steps,
@@ -78,6 +79,7 @@ class Putting:
             self._destination.single,
             self._tar_flags(),
             self._account,
+            self._pace.pass_on(self._account.moved),
             self._cancel,
         )
 
@@ -87,7 +89,7 @@ class Putting:
             inside = self._destination.contents and place.exists
             seen = survey(sftp, self._tree.entries, place.of, inside=inside) if place.exists else Survey()
             same = self._same_content(place, seen) if self._choices.checksum else set()
-            steps = self._plan(seen, same)
+            steps = self._plan(seen, same, place.of)
             self._account.expect(
                 sum(step.act == "move" for step in steps), sum(step.entry.size for step in steps if step.act == "move")
             )
@@ -101,9 +103,14 @@ class Putting:
 
     # What
 
-    def _plan(self, seen: Survey, same: set[str]) -> list[Step]:
+    def _plan(self, seen: Survey, same: set[str], shown: Callable[[str], str]) -> list[Step]:
         return plan(
-            self._tree.entries, seen.present, self._choices, self._destination.mode, lambda entry: entry.path in same
+            self._tree.entries,
+            seen.present,
+            self._choices,
+            self._destination.mode,
+            lambda entry: entry.path in same,
+            shown,
         )
 
     def _same_content(self, place: Place, seen: Survey) -> set[str]:
@@ -134,6 +141,8 @@ class Putting:
 
     def _do(self, sftp: Sftp, steps: Sequence[Step], place: Place, seen: Survey, extra: dict[str, str]) -> None:
         owner = owner_numbers(self._session, self._destination.owner, self._cancel) if self._destination.owner else None
+        if self._choices.verify:
+            check_tool(self._session, self._cancel)
         left = self._send_new_trees(sftp, steps, place)
         if not place.exists and left:
             make_directory(sftp, place.directory)
@@ -185,10 +194,12 @@ class Putting:
         began = time.monotonic()
         target = place.of(top) if top else place.directory
         part = join(parent(target), part_directory(base(target)))
-        send_tree(
-            self._session, steps, top, part, self._tar_flags(), self._pace.pass_on(self._account.moved), self._cancel
-        )
+        mode = next((step.mode for step in steps if step.entry.path == top), _ALL)
+        # Made by SFTP, so that a shell which sees other directories (a confined SFTP) unpacks nothing anywhere.
+        sftp.expect_ok(sftp.result(sftp.mkdir(part, mode | _OPEN_TO_OWNER)))
+        sent = self._pace.pass_on(self._account.moved)
         try:
+            send_tree(self._session, steps, top, part, self._tar_flags(), sent, self._cancel)
             self._check_stream(steps, top, part)
             sftp.expect_ok(sftp.result(sftp.rename(part, target)))
         except TransferError as error:
@@ -215,8 +226,9 @@ class Putting:
         skip = len(top) + 1 if top else 0
         theirs = remote_digests(self._session, [join(part, entry.path[skip:]) for entry in files], self._cancel)
         for entry, digest in zip(files, theirs, strict=True):
-            if digest != self._digest(entry):
-                raise DigestMismatch(f"{entry.path} did not arrive as it was sent", hint="try again")
+            mismatch = compared(digest, self._digest(entry), entry.path)
+            if mismatch is not None:
+                raise mismatch
 
     def _make_directories(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> set[str]:
         """Level by level. Returns: those that could not be made, for which nothing more is tried inside."""
@@ -306,9 +318,10 @@ class Putting:
             return arrived
         wrong = set()
         for sending, digest in zip(checked, theirs, strict=True):
-            if digest != self._digest(sending.step.entry):
+            mismatch = compared(digest, self._digest(sending.step.entry), sending.target)
+            if mismatch is not None and (digest or self._choices.verify):
                 wrong.add(sending.part)
-                self._fail(sending, DigestMismatch(f"{sending.target} did not arrive as it was sent", hint="try again"))
+                self._fail(sending, mismatch)
                 sftp.result(sftp.remove(sending.part))
         return [sending for sending in arrived if sending.part not in wrong]
 

@@ -14,6 +14,7 @@ from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, Wro
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
 from fleetctl.transfer.choices import Links
 from fleetctl.transfer.names import base, checked, join, stays_inside
+from fleetctl.transfer.parts import is_any_part
 from fleetctl.transfer.patterns import Filter, component_matches, is_pattern, split_pattern, unescaped
 from fleetctl.transfer.tree import Entry, Kind
 
@@ -160,15 +161,14 @@ def _compare(name: str, attributes: Attributes, rest: tuple[str, ...]) -> tuple[
     head, *tail = rest
     deep = attributes.kind in {"directory", "link"}
     if head == "**":
-        hits, below = (True, []) if not tail else _compare(name, attributes, tuple(tail))
+        hits, below = (not name.startswith("."), []) if not tail else _compare(name, attributes, tuple(tail))
         goes_on = attributes.kind == "directory" and not name.startswith(".")
         return hits, [*below, *([rest] if goes_on else [])]
     if not component_matches(head, name):
         return False, []
     if not tail:
         return True, []
-    ends_here = tail == ["**"]  # zero directories more
-    return ends_here, [tuple(tail)] if deep else []
+    return False, [tuple(tail)] if deep else []
 
 
 class Walk:
@@ -260,6 +260,9 @@ class Walk:
     def _member(self, where: str, path: str, attributes: Attributes, root: str) -> Steps[bool]:
         """Take in what is in the directory `where`. Returns: whether it is a directory to look into."""
         is_directory = attributes.kind == "directory"
+        if is_any_part(base(path)):
+            self.found.skipped.append((path, "a part of an interrupted transfer"))
+            return False
         if self._filter.excludes(_below(path, root), directory=is_directory):
             return is_directory and self._filter.descends
         if attributes.kind == "link":

@@ -149,6 +149,5 @@ def _present(attributes: Attributes) -> Present:
         attributes.size or 0,
         attributes.mtime or 0,
         attributes.permissions,
-        attributes.uid or 0,
-        attributes.gid or 0,
+        None if attributes.uid is None or attributes.gid is None else (attributes.uid, attributes.gid),
     )

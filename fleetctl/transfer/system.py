@@ -24,7 +24,7 @@ _KINDS: dict[int, type[TransferError]] = {
     errno.ENAMETOOLONG: NameRefused,
     errno.EILSEQ: NameRefused,
 }
-_HINTS: dict[type[TransferError], str] = {NoSpace: "make room here, then run it again with --resume"}
+_HINTS: dict[type[TransferError], str] = {NoSpace: "make room here, then run it again"}
 _libc = ctypes.CDLL(None, use_errno=True)
 _WRITE = 2
 """SYNC_FILE_RANGE_WRITE of sync_file_range(2)."""

@@ -32,7 +32,7 @@ _OPEN_TO_OWNER = 0o700
 # The mark is the last member: only with it is the archive complete, for some tars take a cut stream as an end.
 _UNPACK = """
 part=$1 mark=$2
-mkdir "$part" || exit 3
+[ -d "$part" ] || exit 3
 trap 'rm -rf "$part"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 shift 2
@@ -57,7 +57,7 @@ def send_tree(
     sent: Callable[[int], None],
     cancel: Cancel,
 ) -> None:
-    """Unpack a tree into the new directory `part` on the host, complete or not at all.
+    """Unpack a tree into the empty directory `part` on the host, complete or not at all: then it is removed.
 
     Args:
         steps: what is in the tree, parents first.

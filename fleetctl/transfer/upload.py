@@ -125,6 +125,7 @@ def _written(
             if len(under_way) >= _UNDER_WAY:
                 yield from _confirmed(sftp, under_way, entry, moved)
         _check_still(entry, descriptor)
+        yield from _keep_owner(sftp, handle, sending)
         under_way += [(ticket, None) for ticket in _attributes(sftp, handle, sending)]
         while under_way:
             yield from _confirmed(sftp, under_way, entry, moved)
@@ -134,6 +135,13 @@ def _written(
     closed = sftp.close(handle, shown)
     yield closed
     sftp.expect_ok(closed)
+
+
+def _keep_owner(sftp: Sftp, handle: bytes, sending: Sending) -> Steps[None]:
+    """A file that replaces another belongs to whom that belonged, where we may give it away: root may."""
+    replaced = sending.step.replaced
+    if sending.owner is None and replaced is not None and replaced.kind == "file" and replaced.owner is not None:
+        yield sftp.fsetstat(handle, sending.part, owner=replaced.owner)  # refused to anybody else
 
 
 def _attributes(sftp: Sftp, handle: bytes, sending: Sending) -> list[Ticket]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -66,6 +67,7 @@ def put_by_tar(
     single: str,
     flags: Sequence[str],
     account: Account,
+    sent: Callable[[int], None],
     cancel: Cancel,
 ) -> None:
     """Unpack a tree beside its place, then give everything its name.
@@ -73,18 +75,18 @@ def put_by_tar(
     Args:
         path: the destination, as for SFTP.
         single: the name of the one source, which may be renamed; "" when there are several.
+        sent: told of bytes of files, before they are sent; may wait.
 
     Raises: TransferError, and what the session raises.
     """
     began = time.monotonic()
     directory, name = _destination(session, path, single, cancel)
     moved = [_renamed(step, single, name) for step in steps]
-    home = _say(session, "pwd", (), cancel)
-    part = join(directory if directory.startswith("/") else join(home, directory), part_directory("put"))
-    send_tree(session, moved, "", part, flags, account.moved, cancel)
-    code = _run(session, _MERGE, (part, directory if directory.startswith("/") else join(home, directory)), cancel)
-    if code:
-        raise TransferError(f"cannot put the files in place: {code}")
+    absolute = directory if directory.startswith("/") else join(_say(session, "pwd", (), cancel), directory)
+    part = join(absolute, part_directory("put"))
+    _do(session, 'mkdir "$1"', (part,), f"write to {directory}", cancel)
+    send_tree(session, moved, "", part, flags, sent, cancel)
+    _do(session, _MERGE, (part, absolute), "put the files in place", cancel)
     for step in moved:
         shown = join(directory, step.entry.path)
         match step.entry.kind:
@@ -115,18 +117,39 @@ def _renamed(step: Step, single: str, name: str) -> Step:
     return msgspec.structs.replace(step, entry=msgspec.structs.replace(step.entry, path=path))
 
 
-def get_by_tar(
-    session: Session, source: str, path: str, landing: Landing, account: Account, choices: Choices, cancel: Cancel
-) -> None:
-    """Fetch one file or tree, each name of it judged as it comes.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One file or tree of a host.
 
     Args:
         source: the remote path.
         path: where it goes; "" for the contents of a directory alone.
+        recursive: whether it may be a directory.
+    """
+
+    source: str
+    path: str
+    recursive: bool
+
+
+def get_by_tar(
+    session: Session,
+    wanted: Wanted,
+    landing: Landing,
+    account: Account,
+    choices: Choices,
+    received: Callable[[int], None],
+    cancel: Cancel,
+) -> None:
+    """Fetch one file or tree, each name of it judged as it comes.
+
+    Args:
+        received: told of bytes of files; may wait.
 
     Raises: TransferError, and what the session raises.
     """
-    arriving = _Arriving(source, path, landing, account, choices)
+    arriving = _Arriving(wanted, landing, account, choices, received)
+    source = wanted.source
     words = " ".join(map(shlex.quote, (parent(source) or ".", base(source) or ".")))
     with session.pipe(f"exec sh -c {shlex.quote(_PACK)} sh {words}", cancel) as pipe:
         pipe.end_input()
@@ -145,9 +168,12 @@ def get_by_tar(
 class _Arriving:
     """The files of one stream, until it is known to be complete."""
 
-    def __init__(self, source: str, path: str, landing: Landing, account: Account, choices: Choices) -> None:
-        self._name = base(source) or "."
-        self._path = path
+    def __init__(
+        self, wanted: Wanted, landing: Landing, account: Account, choices: Choices, received: Callable[[int], None]
+    ) -> None:
+        self._name = base(wanted.source) or "."
+        self._wanted = wanted
+        self._received = received
         self._landing = landing
         self._account = account
         self._choices = choices
@@ -166,7 +192,7 @@ class _Arriving:
                     file, place, size = self._begin(item), 0, item.size
                 elif file is not None and isinstance(item, Data):
                     file.write(place, item.data)
-                    self._account.moved(len(item.data))
+                    self._received(len(item.data))
                     place += len(item.data)
                 if file is not None and place == size:
                     self._landing.end(file, size)
@@ -194,11 +220,13 @@ class _Arriving:
         if self._members > MOST_ENTRIES:
             raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
         inside = self._inside(member.path)
-        path = join(self._path, inside)
+        path = join(self._wanted.path, inside)
+        if member.kind == "directory" and not self._wanted.recursive:
+            raise WrongKind(f"{self._wanted.source} is a directory", hint="add -r")
         if not path:
             return None
         entry = Entry(path, member.kind, member.size, member.mtime, member.mode & 0o777, target=member.target)
-        (step,) = plan([entry], self._present(path), self._choices, None, lambda _: False)
+        (step,) = plan([entry], self._present(path), self._choices, None, lambda _: False, self._landing.shown)
         if step.act == "refuse":
             raise step.why or TransferError(f"{path} is refused")
         if step.act == "make":
@@ -241,15 +269,16 @@ def _say(session: Session, script: str, words: Sequence[str], cancel: Cancel) ->
     return os.fsdecode(bytes(said)).strip("\n").rpartition("\n")[2]
 
 
-def _run(session: Session, script: str, words: Sequence[str], cancel: Cancel) -> str:
-    """Returns: what a script complained of, "" when it went well."""
+def _do(session: Session, script: str, words: Sequence[str], what: str, cancel: Cancel) -> None:
+    """Raises: TransferError with what the script complained of; `what` goes on from "cannot"."""
     said = bytearray()
 
     def receive(_stream: Stream, data: bytes) -> None:
         said.extend(data)
 
     ended = session.run(_sh(script, words), receive, cancel)
-    return "" if ended.exit_code == 0 else said.decode(errors="replace").strip() or "it gave no reason"
+    if ended.exit_code != 0:
+        raise TransferError(f"cannot {what}: {said.decode(errors='replace').strip() or 'the host gave no reason'}")
 
 
 def _sh(script: str, words: Sequence[str]) -> str:
