@@ -20,15 +20,15 @@ EVIL = b"evil\n"
 ELSEWHERE = ["../evil", "../../evil", "/tmp/fleettest-evil", "a/b", "sub/../../evil", ".\0.", "evil\0", "", "./evil"]
 DECEIVING = ["a\nb", "\x1b[31mred", "tab\there", "\x7f", "\x9b31m", "back\b\b\bspace"]
 DEVICES = ["con", "NUL", "Com1", "lpt9", "aux"]
-MOST_MEMORY_MB = 500
+MOST_MEMORY_MB = 300
 
 
-def fetched(beside: Beside, behaviour: Behaviour, *words: str | Path, timeout: float = 60) -> Fate:
+def fetched(beside: Beside, behaviour: Behaviour, *words: str | Path) -> Fate:
     """`get` with a good file `t/good` on both hosts."""
     beside.plant({"t/good": "good"})
     with serve(beside.root, behaviour) as server:
-        fate = beside(server, "get", *(words or ("-r", f"{beside.where}/t", beside.here)), timeout=timeout)
-    assert not Path("/tmp/fleettest-evil").exists()  # noqa: S108
+        fate = beside(server, "get", *(words or ("-r", f"{beside.where}/t", beside.here)))
+    assert not Path("/tmp/fleettest-evil").exists()
     assert texts(beside.here / SOUND).get("t/good", "good") == "good"
     return fate
 

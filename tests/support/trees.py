@@ -19,10 +19,10 @@ def plant(top: Path, files: Mapping[str, str | bytes]) -> Path:
 
     Everything belongs to the owner of the directory that `top` is in. Returns: `top`.
     """
-    top.mkdir(parents=True, exist_ok=True)
+    for directory in {top, *((top / name).parent for name in files)}:
+        directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         if name.endswith("/"):
             path.mkdir(exist_ok=True)
         elif isinstance(content, str) and content.startswith("-> "):
