@@ -41,7 +41,12 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _parameters(group: type) -> Iterator[inspect.Parameter]:
+@functools.cache
+def _parameters(group: type) -> tuple[inspect.Parameter, ...]:
+    return tuple(_made_parameters(group))
+
+
+def _made_parameters(group: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):
         default = inspect.Parameter.empty if field.default is MISSING else field.default
