@@ -7,6 +7,7 @@ request is posted, answered in any order, and names are bytes. What OpenSSH adds
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -410,9 +411,11 @@ class Sftp:
 
 
 def _junk(data: memoryview) -> TransferError:
+    """Of a text the first line is shown: a proper packet may follow it."""
     said = bytes(data[:_JUNK_SHOWN]).decode(errors="replace").strip()
+    line = re.split(r"[\r\n\0]", said, maxsplit=1)[0]
     return ServerFailure(
-        f"the server does not speak SFTP; it said: {said}",
+        f"the server does not speak SFTP; it said: {line if line.isprintable() and line else repr(said)}",
         hint="does a start-up file of the shell there print something? it must not when nobody sees it",
     )
 

@@ -15,7 +15,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import NoSuchFile, SftpMissing, ToolMissing, TransferError, WrongKind
 from fleetctl.events import Action
 from fleetctl.ssh.session import Session
-from fleetctl.ssh.sftp import Sftp, Steps
+from fleetctl.ssh.sftp import Attributes, Sftp, Steps
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
@@ -26,7 +26,7 @@ from fleetctl.transfer.names import base, checked, is_contents, join, parent
 from fleetctl.transfer.parts import is_any_part
 from fleetctl.transfer.patterns import Filter, is_pattern
 from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
-from fleetctl.transfer.remote import WIDTH, Found, Walk, at_home, matching
+from fleetctl.transfer.remote import WIDTH, Found, Walk, at_home, look_at_all, matching
 from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.tarring import receive_files, suits_tar
 from fleetctl.transfer.throttle import Throttle
@@ -140,13 +140,28 @@ class Getting:
         taken: dict[str, str] = {}
         for word in self._origin.paths:
             contents = is_contents(word)
-            for source in matching(sftp, _without_slash(word)):
+            sources = matching(sftp, _without_slash(word))
+            seen = look_at_all(sftp, [at_home(source) for source in sources])
+            for source, attributes in zip(sources, seen, strict=True):
                 path = "" if contents else self._named(source)
                 if path and path in taken:
                     raise WrongKind(f"{taken[path]} and {source} would both become {self._shown(path)}")
                 taken[path] = source
-                walk.take(at_home(source), path, recursive=self._origin.recursive)
+                self._take(walk, source, path, attributes, alone=not is_pattern(word))
         return walk.found
+
+    def _take(self, walk: Walk, source: str, path: str, attributes: Attributes | None, *, alone: bool) -> None:
+        """Raises: TransferError for what was named itself; what a pattern found is told, and the rest goes on."""
+        is_directory = attributes is not None and attributes.kind == "directory"
+        if not alone and is_directory and not self._origin.recursive:
+            walk.found.skipped.append((path or source, "a directory, which -r takes"))
+            return
+        try:
+            walk.take(at_home(source), path, attributes, recursive=self._origin.recursive)
+        except (NoSuchFile, WrongKind) as error:
+            if alone:
+                raise
+            walk.found.failed.append((path or source, error))
 
     def _named(self, source: str) -> str:
         return self._origin.template.replace("{name}", checked(base(source)))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
-from fleetctl.ssh.sftp import Attributes, Sftp, Steps
+from fleetctl.ssh.sftp import Attributes, Sftp, Steps, Ticket
 from fleetctl.transfer.choices import Links
 from fleetctl.transfer.names import base, checked, join, stays_inside
 from fleetctl.transfer.parts import is_any_part
@@ -52,13 +52,22 @@ def look(sftp: Sftp, path: str) -> Steps[Attributes | None]:
     return _looked(sftp, path, follow=True)
 
 
+def look_at_all(sftp: Sftp, paths: Sequence[str]) -> list[Attributes | None]:
+    """What each of some paths leads to, in as few round trips as it takes. Raises: TransferError."""
+    tickets = [sftp.stat(path) for path in paths]
+    return [sftp.run(_seen(sftp, ticket)) for ticket in tickets]
+
+
 def look_at_link(sftp: Sftp, path: str) -> Steps[Attributes | None]:
     """What stands at a path, a link itself; None when nothing does. Raises: TransferError."""
     return _looked(sftp, path, follow=False)
 
 
 def _looked(sftp: Sftp, path: str, *, follow: bool) -> Steps[Attributes | None]:
-    ticket = sftp.stat(path) if follow else sftp.lstat(path)
+    return (yield from _seen(sftp, sftp.stat(path) if follow else sftp.lstat(path)))
+
+
+def _seen(sftp: Sftp, ticket: Ticket) -> Steps[Attributes | None]:
     yield ticket
     try:
         return sftp.attributes(ticket)
@@ -180,16 +189,16 @@ class Walk:
         self._links = links
         self.found = Found()
 
-    def take(self, source: str, path: str, *, recursive: bool) -> None:
+    def take(self, source: str, path: str, attributes: Attributes | None, *, recursive: bool) -> None:
         """Add what the user named; a link itself is followed.
 
         Args:
             source: the remote path.
             path: where it goes; "" for the contents of a directory alone.
+            attributes: what the path leads to.
 
         Raises: NoSuchFile, WrongKind for a directory without `recursive`, TooMuch.
         """
-        attributes = self._sftp.run(look(self._sftp, source))
         if attributes is None:
             raise NoSuchFile(f"cannot read {source}: no such file or directory")
         if attributes.kind == "directory":
