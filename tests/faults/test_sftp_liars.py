@@ -149,7 +149,7 @@ def test_a_directory_without_end_is_given_up_and_costs_no_memory_without_bounds(
     beside.plant({"t/good": "good"})
     out = beside.directory / "out"
     with serve(beside.root, Behaviour(names=endless_listing)) as server:
-        words = ("get", "-r", "-o", "json", "-i", beside.inventory(server), f"{beside.where}/t", beside.here)
+        words = ("get", "-r", "-o", "json", "-i", beside.inventory({BAD: server}), f"{beside.where}/t", beside.here)
         with out.open("wb") as file:
             environment = beside.fleetctl.environment(None)
             process = os.posix_spawn(

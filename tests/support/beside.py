@@ -1,6 +1,6 @@
-"""One command for two hosts at once, a sound one and a bad one: whatever the bad one does, the sound one is done.
+"""One command for a sound host and bad ones at once: whatever the bad ones do, the sound one is done.
 
-Both see the same relative paths: the sound one, a real sshd, below the home of its user, the bad one below a root.
+All see the same relative paths: the sound one, a real sshd, below the home of its user, the others below a root each.
 """
 
 from __future__ import annotations
@@ -71,21 +71,28 @@ class Beside:
 
     @property
     def root(self) -> Path:
-        return self.directory / "root"
+        return self.root_of(BAD)
 
     @property
     def there(self) -> Path:
         """What the bad host has at `where`."""
         return self.root / self.where
 
-    def plant(self, files: Mapping[str, str | bytes]) -> None:
-        """The same files on both hosts."""
-        plant(self.far, files)
-        plant(self.there, files)
+    def root_of(self, host: str) -> Path:
+        """The root of a bad host; there may be several."""
+        return self.directory / "roots" / host
 
-    def inventory(self, server: SftpServer) -> Path:
-        self.sshd.inventory(self.directory, 1)
-        return server.inventory(self.directory, BAD)
+    def plant(self, files: Mapping[str, str | bytes], *hosts: str) -> None:
+        """The same files on the sound host and on the bad ones."""
+        plant(self.far, files)
+        for host in hosts or (BAD,):
+            plant(self.root_of(host) / self.where, files)
+
+    def inventory(self, servers: Mapping[str, SftpServer]) -> Path:
+        path = self.sshd.inventory(self.directory, 1)
+        for host, server in servers.items():
+            server.inventory(self.directory, host)
+        return path
 
     def __call__(self, server: SftpServer, *words: str | Path, bad: str = BAD, changes: Sequence[Path] = ()) -> Fate:
         """Run a command on both, and judge the sound one. Returns: what became of the bad one.
@@ -94,18 +101,27 @@ class Beside:
             bad: which of the two that is.
             changes: what the test itself changes meanwhile.
         """
-        inventory = self.inventory(server)
+        return self.all({BAD: server}, *words, bad=[bad], changes=changes)[bad]
+
+    def all(
+        self,
+        servers: Mapping[str, SftpServer],
+        *words: str | Path,
+        bad: Sequence[str] = (),
+        changes: Sequence[Path] = (),
+    ) -> dict[str, Fate]:
+        """The same with several bad ones at once."""
+        inventory = self.inventory(servers)
         before = self.look()
         ran = self.fleetctl(words[0], "-o", "json", "-i", inventory, *words[1:])
         self.judge(before, put=words[0] == "put", changes=changes)
-        hosts = {host["host"]: host for host in ran.json["hosts"]}
-        assert sorted(hosts) == [SOUND, BAD]
-        assert len(ran.json["hosts"]) == 2
-        (other,) = hosts.keys() - {bad}
-        assert hosts[other]["status"] == "ok", hosts[other]
-        fate = Fate(ran, hosts[bad])
-        _check_words(fate)
-        return fate
+        fates = {host["host"]: Fate(ran, host) for host in ran.json["hosts"]}
+        assert len(ran.json["hosts"]) == len(fates)
+        assert sorted(fates) == sorted([SOUND, *servers])
+        for host in fates.keys() - (bad or servers.keys()):
+            assert fates[host].status == "ok", fates[host].host
+        _check_words(ran, list(fates.values()))
+        return fates
 
     def look(self) -> dict[str, bytes]:
         """All files there are, with their content, and what else there is."""
@@ -115,7 +131,7 @@ class Beside:
     def judge(self, before: Mapping[str, bytes], *, put: bool, changes: Sequence[Path] = ()) -> None:
         """No half file has a final name, and nothing is written where nothing belongs."""
         whole = set(before.values())
-        places = (str(self.far), str(self.there)) if put else (str(self.here),)
+        places = (str(self.far), str(self.directory / "roots")) if put else (str(self.here),)
         for path, content in self.look().items():
             if before.get(path) == content or ".part" in path or Path(path) in changes:
                 continue
@@ -129,13 +145,13 @@ def _content(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b"-"
 
 
-def _check_words(fate: Fate) -> None:
-    """The error is one that a person understands, and the exit code goes with it."""
-    if fate.status in {"ok", "skipped"}:
-        assert fate.ran.exit_code == 0
-        return
-    assert fate.code
-    assert fate.code != "internal"
-    assert " " in fate.message
-    assert fate.message in fate.ran.stderr or not fate.message.isprintable()
-    assert fate.ran.exit_code == (3 if fate.status in {"unreachable", "timeout"} else 1)
+def _check_words(ran: Ran, fates: Sequence[Fate]) -> None:
+    """Errors are such that a person understands them, and the exit code goes with the worst."""
+    bad = [fate for fate in fates if fate.status not in {"ok", "skipped"}]
+    for fate in bad:
+        assert fate.code not in {"", "internal"}
+        assert " " in fate.message
+        assert fate.message.isprintable()
+    assert not bad or any(fate.message in ran.stderr for fate in bad)  # hosts that fail alike are told together
+    codes = {"ok": 0, "skipped": 0, "unreachable": 3, "timeout": 3}
+    assert ran.exit_code == max(codes.get(fate.status, 1) for fate in fates)
