@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.moving import Getting, Moving, Putting
+from fleetctl.cli.file_options import FileOptions, GetOptions, PutOptions
 from fleetctl.cli.options import Access, Output, Pace, SelectionBesideFiles
 
 
@@ -16,8 +16,8 @@ def put(
     words: Annotated[list[str], typer.Argument(metavar="LOCAL... REMOTE", help="Files or globs, and where they go.")],
     selection: SelectionBesideFiles,
     access: Access,
-    moving: Moving,
-    putting: Putting,
+    files: FileOptions,
+    puts: PutOptions,
     pace: Pace,
     output: Output,
 ) -> None:
@@ -26,10 +26,10 @@ def put(
     fleetctl put app.conf /etc/app/ -t @web
     fleetctl put -r site/ /var/www/site --delete
     """
+    from fleetctl.cli.file_operations import put_operation
     from fleetctl.cli.running import carry_out
-    from fleetctl.cli.transfers import put_operation
 
-    make = put_operation(words, moving, putting, output)
+    make = put_operation(words, files, puts, output)
     raise typer.Exit(carry_out(make, selection, access, pace, output))
 
 
@@ -38,8 +38,8 @@ def get(
     words: Annotated[list[str], typer.Argument(metavar="REMOTE... LOCAL", help="Files or globs, and where they go.")],
     selection: SelectionBesideFiles,
     access: Access,
-    moving: Moving,
-    getting: Getting,
+    files: FileOptions,
+    gets: GetOptions,
     pace: Pace,
     output: Output,
 ) -> None:
@@ -48,8 +48,8 @@ def get(
     fleetctl get /var/log/syslog logs -t @web
     fleetctl get '/etc/nginx/**/*.conf' conf
     """
+    from fleetctl.cli.file_operations import get_operation
     from fleetctl.cli.running import carry_out
-    from fleetctl.cli.transfers import get_operation
 
-    make = get_operation(words, moving, getting, output)
+    make = get_operation(words, files, gets, output)
     raise typer.Exit(carry_out(make, selection, access, pace, output))

@@ -31,7 +31,7 @@ class ViaChoice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
+class FileOptions:
     """What put and get have in common; see transfer/choices.py."""
 
     recursive: Annotated[
@@ -112,7 +112,7 @@ class Moving:
 
 
 @dataclass(frozen=True, slots=True)
-class Putting:
+class PutOptions:
     """What only put has."""
 
     mode: Annotated[
@@ -132,7 +132,7 @@ class Putting:
 
 
 @dataclass(frozen=True, slots=True)
-class Getting:
+class GetOptions:
     """What only get has."""
 
     template: Annotated[

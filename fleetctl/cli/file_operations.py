@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fleetctl.cli.moving import Getting, Moving, Putting
+from fleetctl.cli.file_options import FileOptions, GetOptions, PutOptions
 from fleetctl.cli.options import Output
 from fleetctl.cli.prompts import confirm
 from fleetctl.errors import UsageError
@@ -25,52 +25,52 @@ _PLACE = re.compile(r"\{[^}]*\}")
 
 
 def put_operation(
-    words: Sequence[str], moving: Moving, putting: Putting, output: Output
+    words: Sequence[str], files: FileOptions, puts: PutOptions, output: Output
 ) -> Callable[[Sequence[Host]], Put]:
     """What makes the operation when the hosts are known. Raises: UsageError; so does what is returned."""
     sources, remote = _apart(words, "fleetctl put LOCAL... REMOTE")
-    choice = Filter(tuple(moving.exclude_files), tuple(moving.include))
+    choice = Filter(tuple(files.exclude_files), tuple(files.include))
 
     def make(hosts: Sequence[Host]) -> Put:
-        if putting.per_host:
-            if moving.delete:
+        if puts.per_host:
+            if files.delete:
                 raise UsageError(
                     "--delete does not go with --per-host", hint="put -r LOCAL/HOST/DIR REMOTE deletes in DIR"
                 )
-            own = {host.name: _own_tree(host.name, sources, moving, choice) for host in hosts}
-            destination = Destination(remote, contents=True, mode=putting.mode, owner=putting.owner, filter=choice)
-            return Put(tuple(sources), destination, own=own, choices=_choices(moving, output))
+            own = {host.name: _own_tree(host.name, sources, files, choice) for host in hosts}
+            destination = Destination(remote, contents=True, mode=puts.mode, owner=puts.owner, filter=choice)
+            return Put(tuple(sources), destination, own=own, choices=_choices(files, output))
         named = expand(sources)
-        tree = gather(named, recursive=moving.recursive, links=moving.links.value, choice=choice)
+        tree = gather(named, recursive=files.recursive, links=files.links.value, choice=choice)
         contents = any(is_contents(name) for name in named)
-        if moving.delete and not any(entry.kind == "directory" for entry in tree.entries) and not contents:
+        if files.delete and not any(entry.kind == "directory" for entry in tree.entries) and not contents:
             raise UsageError("--delete needs a directory", hint="name one, with -r")
-        if moving.delete:
+        if files.delete:
             _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {len(hosts)} hosts?", output)
         single = base(tree.entries[0].path) if len(named) == 1 and not contents and tree.entries else ""
-        destination = Destination(remote, single, contents, putting.mode, putting.owner, choice)
-        return Put(tuple(sources), destination, tree, choices=_choices(moving, output))
+        destination = Destination(remote, single, contents, puts.mode, puts.owner, choice)
+        return Put(tuple(sources), destination, tree, choices=_choices(files, output))
 
     return make
 
 
 def get_operation(
-    words: Sequence[str], moving: Moving, getting: Getting, output: Output
+    words: Sequence[str], files: FileOptions, gets: GetOptions, output: Output
 ) -> Callable[[Sequence[Host]], Get]:
     """What makes the operation when the hosts are known. Raises: UsageError; so does what is returned."""
     sources, local = _apart(words, "fleetctl get REMOTE... LOCAL")
-    _check_template(getting.template)
+    _check_template(gets.template)
 
     def make(hosts: Sequence[Host]) -> Get:
-        _check_distinct(getting.template, sources, [host.name for host in hosts])
-        if moving.delete:
-            if not moving.recursive:
+        _check_distinct(gets.template, sources, [host.name for host in hosts])
+        if files.delete:
+            if not files.recursive:
                 raise UsageError("--delete needs a directory", hint="name one, with -r")
             _agree(f"Delete here, in {local}, what {len(hosts)} hosts do not have?", output)
         directory = str(Path(local).expanduser().absolute())
-        choice = Filter(tuple(moving.exclude_files), tuple(moving.include))
-        origin = Origin(tuple(sources), directory, getting.template, moving.recursive, choice)
-        return Get(origin, _choices(moving, output))
+        choice = Filter(tuple(files.exclude_files), tuple(files.include))
+        origin = Origin(tuple(sources), directory, gets.template, files.recursive, choice)
+        return Get(origin, _choices(files, output))
 
     return make
 
@@ -83,34 +83,34 @@ def _apart(words: Sequence[str], usage: str) -> tuple[list[str], str]:
     return list(words[:-1]), words[-1]
 
 
-def _choices(moving: Moving, output: Output) -> Choices:
+def _choices(files: FileOptions, output: Output) -> Choices:
     return Choices(
-        preserve=moving.preserve,
-        links=moving.links.value,
-        update=moving.update,
-        checksum=moving.checksum,
-        verify=moving.verify,
-        resume=moving.resume,
-        backup=moving.backup,
-        mkdir=moving.mkdir,
-        delete=moving.delete,
-        via=moving.via.value,
+        preserve=files.preserve,
+        links=files.links.value,
+        update=files.update,
+        checksum=files.checksum,
+        verify=files.verify,
+        resume=files.resume,
+        backup=files.backup,
+        mkdir=files.mkdir,
+        delete=files.delete,
+        via=files.via.value,
         dry=output.dry_run,
         each=output.verbose > 0,
-        timeout=moving.timeout,
-        limit=moving.limit,
-        limit_per_host=moving.limit_per_host,
+        timeout=files.timeout,
+        limit=files.limit,
+        limit_per_host=files.limit_per_host,
     )
 
 
-def _own_tree(host: str, sources: Sequence[str], moving: Moving, choice: Filter) -> Tree:
+def _own_tree(host: str, sources: Sequence[str], files: FileOptions, choice: Filter) -> Tree:
     """What is to go to one host alone. Raises: UsageError when there is nothing."""
     directories = [Path(source).expanduser() / as_directory(host) for source in sources]
     missing = [str(directory) for directory in directories if not directory.is_dir()]
     if missing:
         raise UsageError(f"there is no directory {missing[0]}", hint=f"make it, or leave the host out: -x {host}")
     contents = [f"{directory}/" for directory in directories]
-    return gather(contents, recursive=True, links=moving.links.value, choice=choice)
+    return gather(contents, recursive=True, links=files.links.value, choice=choice)
 
 
 def _check_template(template: str) -> None:
