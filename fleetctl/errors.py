@@ -50,6 +50,8 @@ from typing import ClassVar
 
 import msgspec
 
+from fleetctl.events import Totals
+
 
 class FleetError(Exception):
     """The root of all our errors.
@@ -59,6 +61,8 @@ class FleetError(Exception):
         host: the inventory name of the host it happened to, or "".
         hint: what the user can do about it, one line, or "".
         facts: what a program may want to read: fingerprints, paths, what was offered.
+
+    Whoever was moving files when it arose adds `totals`, what had become of them until then.
     """
 
     code: ClassVar[str] = "error"
@@ -69,6 +73,7 @@ class FleetError(Exception):
         self.host = host
         self.hint = hint
         self.facts = facts
+        self.totals: Totals | None = None
 
 
 class UsageError(FleetError):

@@ -47,16 +47,20 @@ class Totals(msgspec.Struct, frozen=True):
     """What became of one host's files.
 
     Args:
-        files: moved, links among them.
-        bytes: moved.
+        files: moved, links aside.
+        bytes: in them; in a dry run, what would be.
+        linked: symbolic links made.
         unchanged: found to be there already.
         deleted: removed, because the source has no such file.
+        skipped: left out, with a word on why.
         failed: files that could not be moved.
     """
 
     files: int = 0
     bytes: int = 0
+    linked: int = 0
     unchanged: int = 0
+    skipped: int = 0
     deleted: int = 0
     failed: int = 0
 

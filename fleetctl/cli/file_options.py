@@ -78,9 +78,6 @@ class FileOptions:
     backup: Annotated[bool, typer.Option("--backup", rich_help_panel=_HOW, help="Keep what is replaced, as NAME~.")] = (
         False
     )
-    mkdir: Annotated[
-        bool, typer.Option("--mkdir", rich_help_panel=_HOW, help="Make the directories that the destination lacks.")
-    ] = False
     verify: Annotated[
         bool,
         typer.Option("--verify", rich_help_panel=_HOW, help="Compare digests before a file takes its place."),
@@ -122,6 +119,9 @@ class PutOptions:
     owner: Annotated[
         str, typer.Option("--owner", metavar="USER[:GROUP]", rich_help_panel=_HOW, help="Who files are to belong to.")
     ] = ""
+    mkdir: Annotated[
+        bool, typer.Option("--mkdir", rich_help_panel=_HOW, help="Make the directories that the destination lacks.")
+    ] = False
     per_host: Annotated[
         bool,
         typer.Option(

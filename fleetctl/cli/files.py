@@ -24,7 +24,7 @@ def put(
     """Copy files to many hosts: whole or not at all.
 
     fleetctl put app.conf /etc/app/ -t @web
-    fleetctl put -r site/ /var/www/site --delete
+    fleetctl put -r site/ /var/www/site -t @web --delete --dry-run
     """
     from fleetctl.cli.file_operations import put_operation
     from fleetctl.cli.running import carry_out
@@ -46,7 +46,7 @@ def get(
     """Copy files from many hosts, into a directory for each: LOCAL/web01/syslog.
 
     fleetctl get /var/log/syslog logs -t @web
-    fleetctl get '/etc/nginx/**/*.conf' conf
+    fleetctl get '/etc/nginx/**/*.conf' conf -t @web
     """
     from fleetctl.cli.file_operations import get_operation
     from fleetctl.cli.running import carry_out

@@ -1,4 +1,4 @@
-"""Words of the command line that become values: durations and NAME=VALUE pairs."""
+"""Words of the command line that become values: durations, rates, permissions and NAME=VALUE pairs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fleetctl.durations import seconds_in
 from fleetctl.sizes import bytes_in
 
 _PERMISSIONS = re.compile(r"0?[0-7]{3,4}")
+_SLOWEST = 1000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 
 
@@ -22,11 +23,14 @@ def duration(text: str) -> float:
 
 
 def rate(text: str) -> float:
-    """Bytes per second in `10MB/s`, `512k`. Raises: typer.BadParameter."""
+    """Bytes per second in `10MB/s`, `512k`. Raises: typer.BadParameter; for less than a kilobyte a unit was forgotten."""
     try:
-        return float(bytes_in(text))
+        size = bytes_in(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if size < _SLOWEST:
+        raise typer.BadParameter(f"{text!r} is less than 1 kB/s: write 10MB/s")
+    return float(size)
 
 
 def permissions(text: str) -> int:

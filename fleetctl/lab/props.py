@@ -32,6 +32,7 @@ def files(name: str, role: str) -> dict[str, str]:
     """Contents by path below the home: the same for a role, but for what names the host."""
     return {
         "README": f"{name}, a {role} server of the fleetctl lab. Nothing here matters: try things.\n",
+        "app/VERSION": "2.4.1\n",
         f"etc/{role}.conf": f"role = {role}\nworkers = 4\nlog = logs/{role}.log\n",
         f"logs/{role}.log": f"started {role}\nready on {name}\n",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetctl.errors import FleetError
 from fleetctl.events import Outcome
 from fleetctl.operations import Context
 from fleetctl.ssh.session import Session
@@ -24,6 +25,10 @@ class Get(msgspec.Struct, frozen=True, tag="get"):
     def perform(self, session: Session, context: Context) -> Outcome:
         account = Account(context.host.name, context.emit, context.report, "fetched", self.choices)
         origin = self.origin.on(context.host.name)
-        with session.within(self.choices.timeout, context.cancel):
-            Getting(session, origin, self.choices, account, context.shared, context.cancel).run()
+        try:
+            with session.within(self.choices.timeout, context.cancel):
+                Getting(session, origin, self.choices, account, context.shared, context.cancel).run()
+        except FleetError as error:
+            account.broken_off(error)
+            raise
         return account.outcome()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetctl.errors import FleetError
 from fleetctl.events import Outcome
 from fleetctl.operations import Context
 from fleetctl.ssh.session import Session
@@ -35,6 +36,10 @@ class Put(msgspec.Struct, frozen=True, tag="put"):
     def perform(self, session: Session, context: Context) -> Outcome:
         account = Account(context.host.name, context.emit, context.report, "sent", self.choices)
         tree = self.own.get(context.host.name, self.tree)
-        with session.within(self.choices.timeout, context.cancel):
-            Putting(session, self.destination, tree, self.choices, account, context.shared, context.cancel).run()
+        try:
+            with session.within(self.choices.timeout, context.cancel):
+                Putting(session, self.destination, tree, self.choices, account, context.shared, context.cancel).run()
+        except FleetError as error:
+            account.broken_off(error)
+            raise
         return account.outcome()

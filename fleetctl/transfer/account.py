@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fleetctl.errors import FleetError, TransferError
+from fleetctl.errors import Cancelled, ConnectionLost, FleetError, TimedOut, TransferError
 from fleetctl.events import Action, ErrorFacts, Outcome, Progress, Status, Stream, Totals, Transferred
 from fleetctl.sizes import readable
 from fleetctl.transfer.choices import Choices
@@ -29,6 +29,23 @@ _WOULD: dict[Action, str] = {
 
 Report = Callable[[Transferred | Progress], None]
 """Sends word of a file on its way to the views; blocks while they are behind."""
+
+
+class Counted:
+    """Tells an account of one file's bytes, and can take them back when the file comes to nothing."""
+
+    __slots__ = ("_moved", "size")
+
+    def __init__(self, moved: Callable[[int], None]) -> None:
+        self._moved = moved
+        self.size = 0
+
+    def __call__(self, size: int) -> None:
+        self.size += size
+        self._moved(size)
+
+    def take_back(self) -> None:
+        self._moved(-self.size)
 
 
 @dataclass(slots=True)
@@ -83,7 +100,7 @@ class Account:
                 host=self.host, path=path, action=action, size=size, seconds=seconds, dry=self.choices.dry, error=error
             )
         )
-        if self.choices.each or self.choices.dry or why:
+        if self.choices.each or why or (self.choices.dry and action != "unchanged"):
             self._say(self._line(action, path, size, why))
 
     def failed(self, path: str, error: FleetError) -> None:
@@ -116,17 +133,35 @@ class Account:
         self._say_failures()
         self._say(self._summary())
         self._flush()
-        totals = self._totals()
+        totals = self.totals()
         if self._failures:
             return Outcome(Status.FAILED, error=self._error(), totals=totals)
         if self.choices.dry:
             return Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"), totals=totals)
         return Outcome(Status.OK, totals=totals)
 
-    def _totals(self) -> Totals:
+    def broken_off(self, error: FleetError) -> None:
+        """Add to what ended it all what had become of the files until then, and how to go on."""
+        if self._files_total or self._counts:
+            self._say_failures()
+            self._say(self._summary())
+            self._flush()
+            error.totals = self.totals()
+        if isinstance(error, TimedOut | ConnectionLost | Cancelled):
+            more = "--timeout gives it longer" if isinstance(error, TimedOut) else error.hint
+            error.hint = "; ".join(filter(None, ["--resume goes on from what is there", more]))
+
+    def totals(self) -> Totals:
         count = self._counts.get
-        files = count(self.verb, 0) + count("linked", 0)
-        return Totals(files, self._bytes, count("unchanged", 0), count("deleted", 0), count("failed", 0))
+        return Totals(
+            files=count(self.verb, 0),
+            bytes=self._total if self.choices.dry else self._bytes,
+            linked=count("linked", 0),
+            unchanged=count("unchanged", 0),
+            skipped=count("skipped", 0),
+            deleted=count("deleted", 0),
+            failed=count("failed", 0),
+        )
 
     def _error(self) -> ErrorFacts:
         first = self._failures[0]

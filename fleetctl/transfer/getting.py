@@ -16,7 +16,7 @@ from fleetctl.errors import NoSuchFile, SftpMissing, ToolMissing, TransferError,
 from fleetctl.events import Action
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
-from fleetctl.transfer.account import Account
+from fleetctl.transfer.account import Account, Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.digests import check_tool, compared, digest_of, need_remote_digests, remote_digests
@@ -47,7 +47,8 @@ class Origin(msgspec.Struct, frozen=True):
     Args:
         paths: remote paths and patterns as they were written.
         directory: the local directory.
-        template: what a source becomes in it: `{host}` stands for the host's name, `{name}` for its own.
+        template: what a source becomes in it: `{host}` stands for the host's name, `{name}` for its own. With the
+            contents of a directory it is a directory for them, unless its last part is `{name}`.
     """
 
     paths: tuple[str, ...]
@@ -59,6 +60,8 @@ class Origin(msgspec.Struct, frozen=True):
     def on(self, host: str) -> Origin:
         """As it is for one host. Directories that begin with its name become the one that nothing leads out of."""
         template = self.template.replace("{host}", as_directory(host))
+        if any(map(is_contents, self.paths)) and not template.endswith("{name}"):
+            template += "/{name}"  # the contents of a directory keep their names
         above, _, rest = template.rpartition("/")
         directory, template = (
             (os.path.join(self.directory, above), rest) if "{" not in above else (self.directory, template)
@@ -269,12 +272,17 @@ class Getting:
                 mtime = entry.mtime if self._choices.keeps_times else None
                 self._landing.place(arriving, mtime=mtime, backup=self._choices.backup)
             except TransferError as error:
-                self._account.failed(self._shown(entry.path), error)
+                self._drop(arriving, error)
                 continue
             placed.append(entry.path)
             seconds = time.monotonic() - began
-            self._account.done("fetched", self._shown(entry.path), size=entry.size, seconds=seconds)
+            self._account.done("fetched", self._shown(entry.path), size=arriving.size, seconds=seconds)
         return placed
+
+    def _drop(self, arriving: Arriving, error: TransferError) -> None:
+        """It had arrived, and came to nothing."""
+        self._account.moved(arriving.begin - arriving.size)
+        self._account.failed(self._shown(arriving.step.entry.path), error)
 
     def _stream(self, batch: Sequence[Step]) -> list[Arriving]:
         """What comes in one stream, where that is worth it and the host has tar: the rest is fetched file by file."""
@@ -295,9 +303,10 @@ class Getting:
         return arrived
 
     def _fetch(self, sftp: Sftp, step: Step) -> Steps[tuple[Step, Fetched]]:
-        fetched = yield from download(
-            sftp, step, self._landing, self._pace.take, self._account.moved, resume=self._choices.resume
-        )
+        counted = Counted(self._account.moved)
+        fetched = yield from download(sftp, step, self._landing, self._pace.take, counted, resume=self._choices.resume)
+        if fetched[0] is None:
+            counted.take_back()
         return step, fetched
 
     def _verified(self, arrived: list[Arriving]) -> list[Arriving]:
@@ -317,7 +326,7 @@ class Getting:
             mismatch = compared(digest, self._digest(join(one.directory, one.part)), shown)
             if mismatch is not None and (digest or self._choices.verify):
                 wrong.add(one.part)
-                self._account.failed(shown, mismatch)
+                self._drop(one, mismatch)
                 self._landing.drop(one, keep=False)
         return [one for one in arrived if one.part not in wrong]
 

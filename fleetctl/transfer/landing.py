@@ -37,12 +37,14 @@ class Arriving:
 
     Args:
         begin: how many bytes an earlier transfer had brought.
+        size: how many there are, when it has ended.
     """
 
     step: Step
     part: str
     descriptor: int
     begin: int = 0
+    size: int = 0
     _written: int = 0
 
     @property
@@ -134,6 +136,7 @@ class Landing:
         step = arriving.step
         with local("write", self.top, step.entry.path):
             os.ftruncate(arriving.descriptor, size)
+            arriving.size = size
             _keep_owner(arriving)
             if step.exact:
                 os.fchmod(arriving.descriptor, step.mode)

@@ -97,7 +97,8 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Fil
         walk.take(os.path.abspath(source), path, source, recursive=recursive)
         for entry in walk.entries[len(named) :]:
             if entry.path in named:
-                raise UsageError(f"{named[entry.path]} and {entry.origin} would both become {entry.path}")
+                message = f"{named[entry.path]} and {entry.origin} would both become {entry.path}"
+                raise UsageError(message, hint="one run each, to another REMOTE")
             named[entry.path] = entry.origin
     return Tree(tuple(walk.entries), tuple(walk.skipped))
 

@@ -9,7 +9,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import SftpMissing, ToolMissing, TransferError
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
-from fleetctl.transfer.account import Account
+from fleetctl.transfer.account import Account, Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination, Place, find_place, made, make_directory
@@ -96,10 +96,11 @@ class Putting:
             if self._choices.verify and any(step.act == "move" for step in steps):
                 need_remote_digests(self._session, self._cancel)
             extra = self._extra(seen) if self._choices.delete else {}
+            owner = self._owner()
             if self._choices.dry:
                 self._account.tell(steps, extra, place.of)
             else:
-                self._do(sftp, steps, place, seen, extra)
+                self._do(sftp, steps, place, seen, extra, owner)
 
     # What
 
@@ -139,8 +140,19 @@ class Putting:
 
     # Doing it
 
-    def _do(self, sftp: Sftp, steps: Sequence[Step], place: Place, seen: Survey, extra: dict[str, str]) -> None:
-        owner = owner_numbers(self._session, self._destination.owner, self._cancel) if self._destination.owner else None
+    def _owner(self) -> tuple[int, int] | None:
+        wanted = self._destination.owner
+        return owner_numbers(self._session, wanted, self._cancel) if wanted else None
+
+    def _do(
+        self,
+        sftp: Sftp,
+        steps: Sequence[Step],
+        place: Place,
+        seen: Survey,
+        extra: dict[str, str],
+        owner: tuple[int, int] | None,
+    ) -> None:
         if self._choices.verify:
             check_tool(self._session, self._cancel)
         left = self._send_new_trees(sftp, steps, place)
@@ -273,11 +285,16 @@ class Putting:
                 self._account.done("sent", sending.target, size=size, seconds=time.monotonic() - began)
                 done.append(sending.step)
             else:
-                self._fail(sending, error)
+                self._drop(sending, error)
         return done
 
     def _fail(self, sending: Sending, error: TransferError) -> None:
         self._account.failed(sending.target, error)
+
+    def _drop(self, sending: Sending, error: TransferError) -> None:
+        """It had arrived, and came to nothing."""
+        self._account.moved(sending.begin - sending.step.entry.size)
+        self._fail(sending, error)
 
     def _send(
         self,
@@ -295,7 +312,10 @@ class Putting:
             begin = yield from _taken_over(sftp, entry, target, part, parts.get(entry.path, ()))
         mtime = entry.mtime if self._choices.keeps_times else None
         sending = Sending(step, target, part, begin, owner, mtime)
-        error = yield from upload(sftp, sending, self._pace.take, self._account.moved)
+        counted = Counted(self._account.moved)
+        error = yield from upload(sftp, sending, self._pace.take, counted)
+        if error is not None:
+            counted.take_back()
         return sending, error
 
     def _settle(self, sftp: Sftp, sending: Sending) -> Steps[tuple[Sending, TransferError | None]]:
@@ -321,7 +341,7 @@ class Putting:
             mismatch = compared(digest, self._digest(sending.step.entry), sending.target)
             if mismatch is not None and (digest or self._choices.verify):
                 wrong.add(sending.part)
-                self._fail(sending, mismatch)
+                self._drop(sending, mismatch)
                 sftp.result(sftp.remove(sending.part))
         return [sending for sending in arrived if sending.part not in wrong]
 

@@ -25,6 +25,7 @@ WIDTH = 32
 _MODES = tuple(range(0o1000))
 """One number for all files with the same permissions: of 10,000 on each of 20 hosts that is 6 MB."""
 _LISTINGS_AHEAD = 2
+_SPELLING = "see the spelling, and what is in the directory; a path that does not begin with / begins at home"
 
 Names = list[tuple[str, Attributes]]
 
@@ -129,7 +130,7 @@ def matching(sftp: Sftp, pattern: str) -> list[str]:
     start, components = split_pattern(pattern)
     found = sorted({path.rstrip("/") for path in _matches(sftp, at_home(start), components)})
     if not found:
-        raise NoSuchFile(f"nothing matches {pattern}")
+        raise NoSuchFile(f"nothing matches {pattern}", hint=_SPELLING)
     return found
 
 
@@ -200,7 +201,7 @@ class Walk:
         Raises: NoSuchFile, WrongKind for a directory without `recursive`, TooMuch.
         """
         if attributes is None:
-            raise NoSuchFile(f"cannot read {source}: no such file or directory")
+            raise NoSuchFile(f"cannot read {source}: no such file or directory", hint=_SPELLING)
         if attributes.kind == "directory":
             if not recursive:
                 raise WrongKind(f"{source} is a directory", hint="add -r")

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fleetctl.errors import FleetError, NoSpace, ServerFailure, SourceChanged, TransferError
+from fleetctl.errors import AccessDenied, FleetError, NoSpace, ServerFailure, SourceChanged, TooMuch, TransferError
 from fleetctl.ssh.pieces import FileRange
 from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
 from fleetctl.transfer.names import base, join, parent
@@ -17,6 +17,7 @@ from fleetctl.transfer.plan import Step
 from fleetctl.transfer.system import local
 from fleetctl.transfer.tree import Entry
 
+_LARGEST_UNSIZED = 64 * 1024 * 1024
 _UNDER_WAY = 16
 """Writes that are not yet answered; a server's window holds about eight of the largest."""
 RESUME_MARGIN = 8 * 1024 * 1024
@@ -63,6 +64,8 @@ def _check_still(entry: Entry, descriptor: int) -> None:
     """It may have grown, as logs do: what was there when the run began is sent. Raises: SourceChanged."""
     with local(f"read {entry.origin}"):
         now = os.fstat(descriptor)
+    if stat.S_ISREG(now.st_mode) and not now.st_size and not entry.size:
+        return  # files in /proc change with every look
     grown = now.st_size > entry.size
     if not stat.S_ISREG(now.st_mode) or now.st_size < entry.size or (not grown and int(now.st_mtime) != entry.mtime):
         raise SourceChanged(f"{entry.origin} was changed since the run began", hint="run it again")
@@ -114,7 +117,11 @@ def _written(
     flags = WRITE if sending.begin else WRITE | CREATE | EXCLUSIVE
     opened = sftp.open(sending.part, flags, sending.step.mode | 0o200, shown=shown)
     yield opened
-    handle = sftp.handle(opened)
+    try:
+        handle = sftp.handle(opened)
+    except AccessDenied as error:
+        error.hint = f"a new file takes its place: may the user write to the directory {parent(shown) or '~'}?"
+        raise
     try:
         under_way: deque[tuple[Ticket, FileRange | None]] = deque()
         place = sending.begin
@@ -124,6 +131,8 @@ def _written(
             place += len(data)
             if len(under_way) >= _UNDER_WAY:
                 yield from _confirmed(sftp, under_way, entry, moved)
+        if not entry.size:
+            yield from _unsized(sftp, handle, sending, descriptor, moved)
         _check_still(entry, descriptor)
         yield from _keep_owner(sftp, handle, sending)
         under_way += [(ticket, None) for ticket in _attributes(sftp, handle, sending)]
@@ -135,6 +144,23 @@ def _written(
     closed = sftp.close(handle, shown)
     yield closed
     sftp.expect_ok(closed)
+
+
+def _unsized(sftp: Sftp, handle: bytes, sending: Sending, descriptor: int, moved: Callable[[int], None]) -> Steps[None]:
+    """What says it is empty may not be, as files in /proc are: to its end, wherever that is."""
+    entry = sending.step.entry
+    place = 0
+    while place < _LARGEST_UNSIZED:
+        with local(f"read {entry.origin}"):
+            data = os.pread(descriptor, sftp.largest_write, place)
+        if not data:
+            return
+        ticket = sftp.write(handle, place, memoryview(data), sending.target)
+        yield ticket
+        sftp.expect_ok(ticket)
+        moved(len(data))
+        place += len(data)
+    raise TooMuch(f"{entry.origin} says it is empty, and does not end")
 
 
 def _keep_owner(sftp: Sftp, handle: bytes, sending: Sending) -> Steps[None]:

@@ -16,13 +16,11 @@ class Tally:
         self._sum = Totals()
         self._way = "moved on"
         self._dry = False
-        self._dry_bytes = 0
 
     def note(self, event: Event) -> None:
         if isinstance(event, Transferred):
             self._way = _WAYS.get(event.action, self._way)
             self._dry = event.dry
-            self._dry_bytes += event.size if event.dry and event.action in _WAYS else 0
         elif isinstance(event, HostFinished) and event.outcome.totals is not None:
             self._hosts += 1
             self._sum = _added(self._sum, event.outcome.totals)
@@ -32,11 +30,12 @@ class Tally:
         if not self._hosts:
             return ""
         total = self._sum
-        size = self._dry_bytes if self._dry else total.bytes
-        moved = f"{_count(total.files, 'file')}, {readable(size)}" if total.files or size else "nothing"
+        moved = f"{_count(total.files, 'file')}, {readable(total.bytes)}" if total.files or total.bytes else "nothing"
         would = "would be " if self._dry else ""
         parts = [f"{moved} {would}{self._way} {_count(self._hosts, 'host')}"]
+        parts += [f"{total.linked:,} {would}linked"] if total.linked else []
         parts += [f"{total.unchanged:,} unchanged"] if total.unchanged else []
+        parts += [f"{total.skipped:,} skipped"] if total.skipped else []
         parts += [f"{total.deleted:,} {would}deleted"] if total.deleted else []
         parts += [f"{total.failed:,} failed"] if total.failed else []
         return " · ".join(parts)

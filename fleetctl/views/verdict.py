@@ -107,7 +107,7 @@ class Verdict:
         title = self._screen.paint(f"{status:<12}", colour, out=False)
         names = fold(trouble.hosts)
         self._screen.say(f"  {title} {names}  {sanitize(trouble.words)}")
-        if trouble.hint and status is not Status.CANCELLED:
+        if trouble.hint:
             hint = trouble.hint.replace(_HERE, shlex.quote(names))
             self._screen.say(f"{'':15}→ {sanitize(hint)}")
 
