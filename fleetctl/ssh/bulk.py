@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from paramiko import Channel, SSHException
 from paramiko.buffered_pipe import BufferedPipe
@@ -18,7 +19,12 @@ from fleetctl.ssh.pieces import Piece, cut
 from fleetctl.ssh.translate import Stage, translated
 from fleetctl.ssh.transport import LeanTransport
 
+_LOOK_SECONDS = 0.5
+_COMPLAINTS_KEPT = 4096
 _SILENCE_SECONDS = 20.0
+
+
+T = TypeVar("T")
 
 
 class BulkPipe:
@@ -37,14 +43,16 @@ class BulkPipe:
         self._inbox = Inbox(2 * window_size)
         self._window_size = window_size
         self._unacknowledged = 0
+        self._complaints = Complaints(2 * window_size)
         channel.in_buffer = self._inbox
+        channel.in_stderr_buffer = self._complaints
         transport.deliver(channel, self._inbox.put)
 
     def send(self, pieces: Sequence[Piece]) -> None:
         rest = pieces
         with translated(Stage.CHANNEL, self._notes):
             while rest:
-                size = self._allowed(sum(map(len, rest)))
+                size = self._wait(lambda: self._allowed(sum(map(len, rest))))  # noqa: B023 - called at once
                 if not size:
                     break
                 now, rest = cut(rest, size)
@@ -55,33 +63,87 @@ class BulkPipe:
     def receive(self, wanted: int = 1) -> list[memoryview]:
         """What has arrived, in order; waits until it is `wanted` bytes or more."""
         with translated(Stage.CHANNEL, self._notes):
-            pieces, size = self._inbox.take(min(wanted, self._window_size // 2), _SILENCE_SECONDS)
-            self._unacknowledged += size
-            if self._unacknowledged >= self._window_size // 8 and not self._channel.eof_received:
-                self._transport.grant(self._channel, self._unacknowledged)
-                self._unacknowledged = 0
+            most = min(wanted, self._window_size // 2)
+            pieces, size = self._wait(lambda: self._inbox.take(most, _LOOK_SECONDS))
+            self._acknowledge(size)
         if not pieces:
             raise EOFError
         return pieces
 
+    def complaints(self) -> str:
+        """The end of what came on stderr."""
+        return self._complaints.text()
+
     def close(self) -> None:
         self._transport.deliver(self._channel, None)
+
+    def _wait(self, act: Callable[[], T]) -> T:
+        """Try until it is not over a `TimeoutError`, a while; what comes on stderr is granted again meanwhile.
+
+        A command that complains of each of 10,000 files would else wait for us to read it, and we for the command.
+        """
+        deadline = time.monotonic() + _SILENCE_SECONDS
+        while True:
+            try:
+                return act()
+            except TimeoutError:
+                if self._acknowledge(0):
+                    deadline = time.monotonic() + _SILENCE_SECONDS
+                elif time.monotonic() >= deadline:
+                    raise
+
+    def _acknowledge(self, taken: int) -> bool:
+        """Let the server send as much as was taken. Returns: whether it had said something on stderr."""
+        complained = self._complaints.taken()
+        self._unacknowledged += taken + complained
+        if self._unacknowledged >= self._window_size // 8 and not self._channel.eof_received:
+            self._transport.grant(self._channel, self._unacknowledged)
+            self._unacknowledged = 0
+        return bool(complained)
 
     def _allowed(self, wanted: int) -> int:
         """Take of the server's window, when there is some. Returns: how many bytes; 0 when the channel has ended."""
         channel = self._channel
-        deadline = time.monotonic() + _SILENCE_SECONDS
         with channel.lock:
-            while not channel.out_window_size:
-                if channel.closed or channel.eof_sent:
-                    return 0
-                if not channel.out_buffer_cv.wait(deadline - time.monotonic()):
-                    raise TimeoutError
+            if not channel.out_window_size and not channel.closed:
+                channel.out_buffer_cv.wait(_LOOK_SECONDS)
+            if not channel.out_window_size and not (channel.closed or channel.eof_sent):
+                raise TimeoutError
             if channel.closed or channel.eof_sent:
                 return 0
             size = min(wanted, channel.out_window_size)
             channel.out_window_size -= size
             return int(size)
+
+
+class Complaints(BufferedPipe):  # type: ignore[type-arg]  # likewise
+    """The end of what comes on stderr. The rest is let go: nobody waits for it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self._kept_lock = threading.Lock()
+        self._kept = b""
+        self._new = 0
+
+    def feed(self, data: bytes | str) -> None:
+        """Called by the thread that reads; raising ends the connection."""
+        with self._kept_lock:
+            said = data.encode() if isinstance(data, str) else data
+            self._kept = (self._kept + said)[-_COMPLAINTS_KEPT:]
+            self._new += len(said)
+            if self._new > self._most:
+                raise SSHException("the server sends more than its window allows")
+
+    def taken(self) -> int:
+        """How many bytes came since this was asked last."""
+        with self._kept_lock:
+            new, self._new = self._new, 0
+            return new
+
+    def text(self) -> str:
+        with self._kept_lock:
+            return self._kept.decode(errors="replace").strip()
 
 
 class Inbox(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only

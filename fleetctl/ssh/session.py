@@ -291,9 +291,9 @@ class CommandPipe:
 
     def ended(self) -> tuple[Ended, str]:
         """Wait for its end, when its output has ended. Returns: how, and what it wrote to stderr, as text."""
-        ended = self._ended()
-        said = self._channel.recv_stderr(_READ_SIZE) if self._channel.recv_stderr_ready() else b""
-        return ended, said.decode(errors="replace").strip()
+        if not self._channel.status_event.wait(_REPLY_SECONDS):
+            raise TimedOut("the command closed its output, and does not end")
+        return self._ended(), self._pipe.complaints()
 
 
 class _Buffer(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only

@@ -21,6 +21,8 @@ from fleetctl.ssh.wire import Wire
 _LOOK_SECONDS = 2.0
 _CHANNEL_OVERHEAD = 64
 """What paramiko keeps free in a packet besides its data (channel.py: `_wait_for_send_window`)."""
+_LARGEST_PACKET = 64 * 1024
+"""Whatever a server says that it takes: OpenSSH takes half of it, and 32 KiB is what everyone must (RFC 4253, 6.1)."""
 _WINDOW_ADJUST = bytes([93])
 _UNBOUNDED_SECONDS = 86_400.0
 
@@ -120,7 +122,7 @@ class LeanTransport(Transport):
 
     def send_data(self, channel: Channel, pieces: Sequence[Piece]) -> None:
         """Send to a channel, no more than its window allows. Waits while keys are exchanged."""
-        most = max(1, channel.out_max_packet_size - _CHANNEL_OVERHEAD)
+        most = max(1, min(channel.out_max_packet_size, _LARGEST_PACKET) - _CHANNEL_OVERHEAD)
         self._send_user_message(ChannelData(channel.remote_chanid, pieces, most))  # type: ignore[attr-defined]
 
     def grant(self, channel: Channel, size: int) -> None:

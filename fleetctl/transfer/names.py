@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from fleetctl.errors import NameRefused
 
@@ -48,12 +49,7 @@ def stays_inside(path: str, target: str) -> bool:
     """Whether a link at `path`, relative to the top of a tree, leads to something in that tree."""
     if target.startswith("/"):
         return False
-    depth = path.count("/")
-    for part in target.split("/"):
-        if part == "..":
-            depth -= 1
-        elif part not in {"", "."}:
-            depth += 1
-        if depth < 0:
-            return False
-    return True
+    steps = [part for part in target.split("/") if part not in {"", "."}]
+    up = len([*takewhile(lambda part: part == "..", steps)])
+    # After a name, `..` may lead anywhere: the name may be a link itself.
+    return up <= path.count("/") and ".." not in steps[up:]

@@ -102,7 +102,7 @@ def list_to(sftp: Sftp, path: str, take: Callable[[Names], Steps[None]], most: i
             names = sftp.names(ticket)
             if names is None:
                 return
-            count += len(names)
+            count += max(1, len(names))  # a server may go on saying nothing for ever
             if count > most:
                 raise TooMuch(f"{path} lists more than {most:,} names")
             ahead.append(sftp.readdir(handle, path))
