@@ -134,13 +134,13 @@ def check_directory(local: str, origin: Origin, hosts: Sequence[str]) -> None:
     """What is fetched must have a place here. Raises: UsageError where a file is in the way, or nothing may be made."""
     if local == "-":
         raise UsageError("- is no directory", hint="fleetctl run cat FILE shows files")
-    for directory in [origin.directory, *(origin.on(host).directory for host in hosts)]:
+    for directory in dict.fromkeys(origin.on(host).directory for host in hosts):
         there = next(path for path in (Path(directory), *Path(directory).parents) if os.path.lexists(path))
         if not there.is_dir():
-            raise UsageError(f"{_as_written(there, local)} is a file", hint=_FOR_FILES)
-        alone = not hosts or directory != origin.directory or origin.on(hosts[0]).directory == directory
-        if alone and not os.access(there, os.W_OK | os.X_OK):
-            raise UsageError(f"cannot write to {_as_written(there, local)}: permission denied", hint=_FOR_FILES)
+            raise UsageError(f"{_as_written(there, local)} is no directory", hint=_FOR_FILES)
+        if not os.access(there, os.W_OK | os.X_OK):
+            hint = "name a LOCAL that you may write to"
+            raise UsageError(f"{_as_written(there, local)} cannot be written to", hint=hint)
 
 
 def _as_written(path: Path, local: str) -> str:
@@ -149,22 +149,22 @@ def _as_written(path: Path, local: str) -> str:
 
 def own_directories(sources: Sequence[str], hosts: Sequence[str]) -> dict[str, list[str]]:
     """What is for each host alone, as contents of directories. Raises: UsageError that names all hosts without."""
-    own = {host: [os.path.join(source, as_directory(host)) for source in sources] for host in hosts}
+    own = {host: [Path(source) / as_directory(host) for source in sources] for host in hosts}
     without = {
-        source: [host for host in hosts if not os.path.isdir(own[host][place])] for place, source in enumerate(sources)
+        source: [host for host in hosts if not own[host][place].is_dir()] for place, source in enumerate(sources)
     }
-    missing = {host: None for found in without.values() for host in found}
+    missing = list({host: None for found in without.values() for host in found})
     if missing:
         lines = [f"{source} has no directory for {fold(found)}" for source, found in without.items() if found]
-        raise UsageError("\n".join(lines), hint=_how_to_name(sources, hosts, list(missing)))
+        raise UsageError("\n".join(lines), hint=_how_to_name(sources, hosts, missing))
     return {host: [f"{directory}/" for directory in directories] for host, directories in own.items()}
 
 
 def _how_to_name(sources: Sequence[str], hosts: Sequence[str], missing: Sequence[str]) -> str:
     names = set(map(as_directory, hosts))
-    above = {os.path.dirname(source.rstrip("/")) or "." for source in sources if base(source) in names}
+    above = {str(Path(source).parent) for source in sources if base(source) in names}
     if above:
         return f"LOCAL is what holds the directories: {' '.join(sorted(above))}"
     if len(missing) == len(hosts):
-        return f"LOCAL holds a directory for each host, as get leaves it: {os.path.join(sources[0], missing[0])}"
+        return f"LOCAL holds a directory for each host, as get leaves it: {Path(sources[0]) / as_directory(missing[0])}"
     return f"-x {fold(missing)}"

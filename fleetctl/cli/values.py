@@ -23,7 +23,7 @@ def duration(text: str) -> float:
 
 
 def rate(text: str) -> float:
-    """Bytes per second in `10MB/s`, `512k`. Raises: typer.BadParameter; for less than a kilobyte a unit was forgotten."""
+    """Bytes per second in `10MB/s`, `512k`. Raises: typer.BadParameter, also when a unit was forgotten."""
     try:
         size = bytes_in(text)
     except ValueError as error:
