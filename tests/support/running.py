@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import selectors
 import signal
 import struct
@@ -95,11 +96,15 @@ class Running:
 
     def wait_for(self, text: str, seconds: float = 30.0) -> None:
         """Read until `text` has been said on either stream. Raises: AssertionError when it is not."""
+        self.wait_for_match(re.escape(text), seconds)
+
+    def wait_for_match(self, pattern: str, seconds: float = 30.0) -> None:
+        """The same for a regular expression."""
         until = time.monotonic() + seconds
-        while not any(text.encode() in heard for heard in self._heard.values()):
+        while not any(re.search(pattern.encode(), heard) for heard in self._heard.values()):
             left = until - time.monotonic()
             if left <= 0 or not self._selector.get_map():
-                raise AssertionError(f"never said {text!r}:\n{self.stdout}\n{self.stderr}")
+                raise AssertionError(f"never said {pattern!r}:\n{self.stdout}\n{self.stderr}")
             self._hear(left)
 
     def type(self, keys: str | bytes) -> None:

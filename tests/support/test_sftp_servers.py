@@ -106,9 +106,14 @@ def test_everything_else_that_clients_ask_for_is_done(root: Path) -> None:
 
 def test_a_plain_rename_replaces_nothing(root: Path) -> None:
     (root / "there").touch()
-    with client(root) as (sftp, _), pytest.raises(OSError, match="Failure"):
-        sftp.rename("large", "there")
+    (root / "directory").mkdir()
+    with client(root) as (sftp, _):
+        for name in ("large", "directory"):
+            with pytest.raises(OSError, match="Failure"):
+                sftp.rename(name, "there")
+        sftp.rename("directory", "moved")
     assert (root / "there").stat().st_size == 0
+    assert (root / "moved").is_dir()
 
 
 def test_what_is_not_there_and_what_is_outside_is_refused(root: Path) -> None:

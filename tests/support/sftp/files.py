@@ -188,8 +188,14 @@ class Files:
         return status(OK)
 
     def _rename(self, asked: Asked) -> Answer:
-        os.link(self._own(asked.request.path), self._own(asked.request.other), follow_symlinks=False)
-        return self._remove(asked)
+        old, new = self._own(asked.request.path), self._own(asked.request.other)
+        if not old.is_dir() or old.is_symlink():
+            os.link(old, new, follow_symlinks=False)
+            return self._remove(asked)
+        if os.path.lexists(new):
+            raise FileExistsError(errno.EEXIST, "there already")
+        old.rename(new)
+        return status(OK)
 
     def _replace(self, asked: Asked) -> Answer:
         self._own(asked.request.path).rename(self._own(asked.request.other))
