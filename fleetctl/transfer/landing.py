@@ -51,6 +51,12 @@ class Arriving:
     def directory(self) -> str:
         return parent(self.step.entry.path)
 
+    def close(self) -> None:
+        """Once: soon the number of the descriptor is that of another file. Raises: OSError."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
     def write(self, offset: int, data: memoryview) -> None:
         with local(f"write {self.step.entry.path}"):
             while data:
@@ -140,12 +146,12 @@ class Landing:
             _keep_owner(arriving)
             if step.exact:
                 os.fchmod(arriving.descriptor, step.mode)
-            os.close(arriving.descriptor)
+            arriving.close()
 
     def drop(self, arriving: Arriving, *, keep: bool) -> None:
         """It did not work out; `keep` leaves the part for another time."""
         with suppress(OSError):
-            os.close(arriving.descriptor)
+            arriving.close()
         with suppress(OSError):  # the error that ended it is the one to tell
             if not keep:
                 os.unlink(arriving.part, dir_fd=self._directory(parent(arriving.step.entry.path)))
