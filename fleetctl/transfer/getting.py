@@ -49,6 +49,7 @@ class Origin(msgspec.Struct, frozen=True):
         directory: the local directory.
         template: what a source becomes in it: `{host}` stands for the host's name, `{name}` for its own. With the
             contents of a directory it is a directory for them, unless its last part is `{name}`.
+        inside: the end of `directory` that came from the template, and is not gone into if it is a link.
     """
 
     paths: tuple[str, ...]
@@ -56,6 +57,7 @@ class Origin(msgspec.Struct, frozen=True):
     template: str = "{host}/{name}"
     recursive: bool = False
     filter: Filter = Filter()
+    inside: str = ""
 
     def on(self, host: str) -> Origin:
         """As it is for one host. Directories that begin with its name become the one that nothing leads out of."""
@@ -63,10 +65,10 @@ class Origin(msgspec.Struct, frozen=True):
         if any(map(is_contents, self.paths)) and not template.endswith("{name}"):
             template += "/{name}"  # the contents of a directory keep their names
         above, _, rest = template.rpartition("/")
-        directory, template = (
-            (os.path.join(self.directory, above), rest) if "{" not in above else (self.directory, template)
-        )
-        return msgspec.structs.replace(self, directory=directory, template=template)
+        if not above or "{" in above:
+            return msgspec.structs.replace(self, template=template)
+        directory = os.path.join(self.directory, above)
+        return msgspec.structs.replace(self, directory=directory, inside=above, template=rest)
 
 
 class Getting:
@@ -86,7 +88,7 @@ class Getting:
         self._choices = choices
         self._account = account
         self._cancel = cancel
-        self._landing = Landing(origin.directory)
+        self._landing = Landing(origin.directory, origin.inside)
         self._pace = Pace(shared.throttle, Throttle(choices.limit_per_host), cancel)
 
     def run(self) -> None:
@@ -196,7 +198,8 @@ class Getting:
     def _extra(self, entries: Sequence[Entry]) -> dict[str, Kind]:
         """What is here, in a directory that was fetched, and not there; what is left out on purpose stays."""
         wanted = {entry.path for entry in entries}
-        directories = [entry.path for entry in entries if entry.kind == "directory"]
+        depth = self._origin.template.count("/")  # directories above that are no host's own
+        directories = [entry.path for entry in entries if entry.kind == "directory" and entry.path.count("/") >= depth]
         tops = [""] if any(map(is_contents, self._origin.paths)) else []
         extra: dict[str, Kind] = {}
         for directory in [*tops, *directories]:
@@ -209,7 +212,8 @@ class Getting:
         return extra
 
     def _kept(self, path: str, there: Present, *, contents: bool) -> bool:
-        in_tree = path if contents else path.partition("/")[2]
+        depth = self._origin.template.count("/") + 1
+        in_tree = path if contents else "/".join(path.split("/")[depth:])
         return self._origin.filter.excludes(in_tree, directory=there.kind == "directory")
 
     # Doing it
@@ -331,8 +335,8 @@ class Getting:
         return [one for one in arrived if one.part not in wrong]
 
     def _finish_directories(self, steps: Sequence[Step]) -> None:
-        for step in reversed(steps):
-            if step.entry.kind == "directory" and step.act in {"make", "keep"} and self._choices.preserve:
+        for step in reversed(steps) if self._choices.preserve else ():
+            if step.entry.kind == "directory" and step.act in {"make", "keep"} and step.entry.source:
                 try:
                     self._landing.finish_directory(step.entry)
                 except TransferError as error:

@@ -72,10 +72,12 @@ class Landing:
 
     Args:
         top: the directory; it and those above it are made when something arrives.
+        inside: the end of `top`, as `web01` is of `out/web01`, which no link may stand in for either.
     """
 
-    def __init__(self, top: str) -> None:
+    def __init__(self, top: str, inside: str = "") -> None:
         self.top = top
+        self._inside = inside
         self._open: OrderedDict[str, int] = OrderedDict()
 
     def __enter__(self) -> Landing:
@@ -248,20 +250,36 @@ class Landing:
 
     def _opened(self, path: str, mode: int | None) -> int:
         if not path:
-            with local(f"open the directory {self.top}"):
-                if mode is not None:
-                    os.makedirs(self.top, exist_ok=True)
-                return os.open(self.top, _DIRECTORY & ~os.O_NOFOLLOW)
+            return self._opened_top(make=mode is not None)
         above = self._directory(parent(path), mode=None if mode is None else _ALL)
         with local("open the directory", self.top, path):
-            if mode is not None:
-                with suppress(FileExistsError):
-                    os.mkdir(base(path), mode, dir_fd=above)
-            return os.open(base(path), _DIRECTORY, dir_fd=above)
+            return _opened(base(path), above, mode)
+
+    def _opened_top(self, *, make: bool) -> int:
+        with local(f"open the directory {self.top}"):
+            outer = self.top.removesuffix(self._inside) or "."
+            if make:
+                os.makedirs(outer, exist_ok=True)
+            descriptor = os.open(outer, _DIRECTORY & ~os.O_NOFOLLOW)
+            for name in self._inside.split("/") if self._inside else ():
+                above = descriptor
+                try:
+                    descriptor = _opened(name, above, _ALL if make else None)
+                finally:
+                    os.close(above)
+            return descriptor
 
     def _forget(self, path: str) -> None:
         for known in [known for known in self._open if known == path or known.startswith(f"{path}/")]:
             os.close(self._open.pop(known))
+
+
+def _opened(name: str, above: int, mode: int | None) -> int:
+    """The directory of that name in another, made with a mode unless that is None. Raises: OSError."""
+    if mode is not None:
+        with suppress(FileExistsError):
+            os.mkdir(name, mode, dir_fd=above)
+    return os.open(name, _DIRECTORY, dir_fd=above)
 
 
 def leftovers(names: Sequence[str], of: set[str]) -> Iterator[str]:
