@@ -11,7 +11,6 @@ import re
 import struct
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -294,9 +293,9 @@ class Sftp:
         under_way: set[Steps[T]] = set()
         try:
             while True:
-                for work in islice(waiting, width - len(under_way)):
+                while len(under_way) < width and (work := next(waiting, None)) is not None:
                     under_way.add(work)
-                    yield from self._advance(work, under_way)
+                    yield from self._advance(work, under_way)  # which may end it at once, and so make room
                 if not under_way:
                     return
                 while not self._answered:

@@ -164,7 +164,9 @@ def only_bad(beside: Beside) -> Callable[..., tuple[str, str]]:
         plant(beside.there, {"old": "old"})
         with serve(beside.root, Behaviour(before=before)) as server:
             inventory = server.inventory(beside.directory, BAD)
-            ran = beside.fleetctl("put", "-r", "-o", "json", "-i", inventory, beside.here / "t", beside.where)
+            ran = beside.fleetctl(
+                "put", "-r", "--via", "sftp", "-o", "json", "-i", inventory, beside.here / "t", beside.where
+            )
         (host,) = ran.json["hosts"]
         assert parts(beside.there) == []
         return host["status"], (host["error"] or {}).get("code", "")
@@ -179,6 +181,18 @@ def test_a_local_file_that_is_gone_costs_itself_only(beside: Beside, only_bad: P
     top = plant(beside.here / "t", {"x": "x", "y": "y"})
     assert only_bad(once("lstat", (top / "x").unlink)) == ("failed", "no-such-file")
     assert texts(beside.there) == {"old": "old", "t/y": "y"}
+
+
+def test_many_local_files_that_are_gone_cost_themselves_only(beside: Beside, only_bad: Put) -> None:
+    """More of them in a row than are sent at once."""
+    top = plant(beside.here / "t", {f"{number:02}": "x" for number in range(50)})
+
+    def remove() -> None:
+        for number in range(45):
+            (top / f"{number:02}").unlink()
+
+    assert only_bad(once("lstat", remove)) == ("failed", "no-such-file")
+    assert texts(beside.there) == {"old": "old"} | {f"t/{number:02}": "x" for number in range(45, 50)}
 
 
 @pytest.mark.parametrize("other", ["directory", "pipe", "link", "longer and younger", "shorter"])
