@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ def carry_out(
     Raises: UsageError and its kinds, before anything was contacted.
     """
     set_verbosity(output.verbose)
+    _open_as_many_files_as_allowed()
     screen = Screen.from_process()
     fleet = open_fleet(selection, access, pace)
     choose = fleet.places if output.dry_run else fleet.hosts
@@ -63,6 +65,13 @@ def carry_out(
         result = publish(events, consumers, cancel)
     _tell_unwritten(result)
     return result.exit_code(largest=output.largest)
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """A connection is a descriptor, and so is each of the files that are read or written side by side on each host."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:

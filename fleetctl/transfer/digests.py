@@ -5,25 +5,33 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import threading
 from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import DigestMismatch, ToolMissing
-from fleetctl.events import Stream
 from fleetctl.ssh.session import Session
+from fleetctl.transfer.shell import ask
 from fleetctl.transfer.system import local
 
 _PIECE = 1024 * 1024
 _COMMAND_SIZE = 30_000
 """Of a command line; Linux takes 128 KiB in one argument."""
+_NUMBER = 30
+_LINE = 100
+_CHATTER = 64 * 1024
+_SECONDS = 120.0
+_SLOWEST = 5e6
+"""Bytes of which a digest is made in a second, on a slow disk."""
 _SCRIPT = """
 if command -v sha256sum >/dev/null 2>&1; then d() { sha256sum; }
 elif command -v shasum >/dev/null 2>&1; then d() { shasum -a 256; }
 elif command -v openssl >/dev/null 2>&1; then d() { openssl dgst -sha256 -r; }
 else echo none; exit; fi
-for f do if [ -f "$f" ] && [ -r "$f" ]; then d <"$f"; else echo unreadable; fi; done
+while [ $# -gt 1 ]; do
+if [ -f "$1" ] && [ -r "$1" ]; then head -c "$2" <"$1" | d; else echo unreadable; fi
+shift 2
+done
 echo end
 """
 _NO_TOOL = "the host runs none of sha256sum, shasum and openssl"
@@ -37,17 +45,17 @@ class LocalDigests:
         self._known_lock = threading.Lock()
         self._known: dict[tuple[str, int, int], tuple[threading.Lock, list[str]]] = {}
 
-    def of(self, path: str, cancel: Cancel) -> str:
-        """Raises: TransferError when it cannot be read, Cancelled."""
+    def of(self, path: str, size: int, cancel: Cancel) -> str:
+        """Of its first `size` bytes. Raises: TransferError when it cannot be read, Cancelled."""
         with local(f"read {path}"):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            found = os.fstat(descriptor)
+            key = path, size, os.fstat(descriptor).st_mtime_ns
             with self._known_lock:
-                lock, value = self._known.setdefault((path, found.st_size, found.st_mtime_ns), (threading.Lock(), []))
+                lock, value = self._known.setdefault(key, (threading.Lock(), []))
             with lock:
                 if not value:
-                    value.append(digest_of(descriptor, path, cancel))
+                    value.append(digest_of(descriptor, path, cancel, size))
                 return value[0]
         finally:
             os.close(descriptor)
@@ -70,35 +78,29 @@ def digest_of(descriptor: int, path: str, cancel: Cancel, size: int | None = Non
 
 def need_remote_digests(session: Session, cancel: Cancel) -> None:
     """Find out before anything is moved. Raises: as `remote_digests`."""
-    remote_digests(session, ["/"], cancel)
+    remote_digests(session, [("/", 0)], cancel)
 
 
-def remote_digests(session: Session, paths: Sequence[str], cancel: Cancel) -> list[str]:
+def remote_digests(session: Session, files: Sequence[tuple[str, int]], cancel: Cancel) -> list[str]:
     """Of files on a host, in order; "" for one that cannot be read.
 
-    Raises: ToolMissing when the host has none of the tools, or runs no commands, and what `Session.run` raises.
+    Args:
+        files: paths, and how many bytes of each count: a log may have grown.
+
+    Raises: ToolMissing when the host has none of the tools, or runs no commands, and what `ask` raises.
     """
     found: list[str] = []
-    for batch in _batches(paths):
-        said = bytearray()
-
-        def receive(stream: Stream, data: bytes, said: bytearray = said) -> None:
-            if stream == "stdout":
-                said.extend(data)
-
-        arguments = " ".join(shlex.quote(f"./{path}" if path.startswith("-") else path) for path in batch)
-        session.run(f"exec sh -c {shlex.quote(_SCRIPT)} sh {arguments}", receive, cancel)
+    for batch in _batches(files):
+        words = [word for path, size in batch for word in (f"./{path}" if path.startswith("-") else path, str(size))]
+        most = _CHATTER + _LINE * len(batch)
+        seconds = _SECONDS + sum(size for _, size in batch) / _SLOWEST
+        _, said, _ = ask(session, _SCRIPT, words, cancel, most=most, seconds=seconds)
         # As many lines as there are files, from the end: a start-up file may have its say before them.
         lines = said.decode(errors="replace").split("\n")[:-1][-len(batch) - 1 :]
         if lines[-1:] != ["end"] or len(lines) <= len(batch):
             raise ToolMissing(_NO_TOOL, hint="leave out --verify and --checksum")
         found += [match[0] if (match := _DIGEST.match(line)) else "" for line in lines[:-1]]
     return found
-
-
-def check_tool(session: Session, cancel: Cancel) -> None:
-    """Before anything is moved. Raises: ToolMissing, and what `Session.run` raises."""
-    remote_digests(session, ["/dev/null"], cancel)
 
 
 def compared(theirs: str, ours: str, shown: str) -> DigestMismatch | None:
@@ -111,13 +113,13 @@ def compared(theirs: str, ours: str, shown: str) -> DigestMismatch | None:
     return DigestMismatch(f"{shown} did not arrive as it was sent", hint="try again")
 
 
-def _batches(paths: Sequence[str]) -> list[list[str]]:
-    batches: list[list[str]] = []
-    size = _COMMAND_SIZE
-    for path in paths:
-        if size + len(path) + 10 > _COMMAND_SIZE:
+def _batches(files: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    batches: list[list[tuple[str, int]]] = []
+    room = 0
+    for path, size in files:
+        if len(path) + _NUMBER > room:
             batches.append([])
-            size = 0
-        batches[-1].append(path)
-        size += len(path) + 10
+            room = _COMMAND_SIZE
+        batches[-1].append((path, size))
+        room -= len(path) + _NUMBER
     return batches

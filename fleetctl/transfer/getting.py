@@ -19,7 +19,7 @@ from fleetctl.ssh.sftp import Attributes, Sftp, Steps
 from fleetctl.transfer.account import Account, Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
-from fleetctl.transfer.digests import check_tool, compared, digest_of, need_remote_digests, remote_digests
+from fleetctl.transfer.digests import compared, digest_of, need_remote_digests, remote_digests
 from fleetctl.transfer.download import Fetched, download
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import base, checked, is_contents, join, parent
@@ -185,7 +185,7 @@ class Getting:
     def _same_content(self, entries: Sequence[Entry], present: dict[str, Present]) -> set[str]:
         """The files that are here with the same content already, of those with the same size."""
         asked = of_same_size(entries, present)
-        theirs = remote_digests(self._session, [entry.origin for entry in asked], self._cancel)
+        theirs = remote_digests(self._session, [(entry.origin, entry.size) for entry in asked], self._cancel)
         return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._digest(entry.path)}
 
     def _digest(self, path: str) -> str:
@@ -219,8 +219,6 @@ class Getting:
     # Doing it
 
     def _do(self, sftp: Sftp, steps: Sequence[Step], extra: dict[str, Kind]) -> None:
-        if self._choices.verify:
-            check_tool(self._session, self._cancel)
         bad = self._make_directories(steps)
         steps = [step for step in steps if not is_within(step.entry.path, bad)]
         self._account.unmoved(steps, self._shown)
@@ -319,7 +317,7 @@ class Getting:
         if not checked:
             return arrived
         try:
-            theirs = remote_digests(self._session, [one.step.entry.origin for one in checked], self._cancel)
+            theirs = remote_digests(self._session, [(one.step.entry.origin, one.size) for one in checked], self._cancel)
         except ToolMissing:
             if self._choices.verify:
                 raise

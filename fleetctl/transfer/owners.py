@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TransferError
-from fleetctl.events import Stream
 from fleetctl.ssh.session import Session
+from fleetctl.transfer.shell import ask
 
 _SCRIPT = """
 u=$1 g=$2
@@ -26,13 +24,7 @@ def owner_numbers(session: Session, owner: str, cancel: Cancel) -> tuple[int, in
     Raises: TransferError when the host does not know the name, and what `Session.run` raises.
     """
     user, _, group = owner.partition(":")
-    said = bytearray()
-
-    def receive(stream: Stream, data: bytes) -> None:
-        if stream == "stdout":
-            said.extend(data)
-
-    session.run(f"exec sh -c {shlex.quote(_SCRIPT)} sh {shlex.quote(user)} {shlex.quote(group)}", receive, cancel)
+    _, said, _ = ask(session, _SCRIPT, (user, group), cancel)
     lines = said.decode(errors="replace").split()[-2:]
     for name, kind, line in zip((user, group), ("user", "group"), [*lines, "?", "?"], strict=False):
         if not line.isdecimal():

@@ -13,7 +13,7 @@ from fleetctl.transfer.account import Account, Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination, Place, find_place, made, make_directory
-from fleetctl.transfer.digests import check_tool, compared, need_remote_digests, remote_digests
+from fleetctl.transfer.digests import compared, need_remote_digests, remote_digests
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import is_part_of, part_directory
@@ -117,12 +117,12 @@ class Putting:
     def _same_content(self, place: Place, seen: Survey) -> set[str]:
         """The files that are there with the same content already, of those with the same size."""
         asked = of_same_size(self._tree.entries, seen.present)
-        theirs = remote_digests(self._session, [place.of(entry.path) for entry in asked], self._cancel)
+        theirs = remote_digests(self._session, [(place.of(entry.path), entry.size) for entry in asked], self._cancel)
         return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._digest(entry)}
 
     def _digest(self, entry: Entry) -> str:
         try:
-            return self._shared.digests.of(entry.origin, self._cancel)
+            return self._shared.digests.of(entry.origin, entry.size, self._cancel)
         except TransferError:
             return "unreadable"  # which is told when it is to be sent
 
@@ -153,8 +153,6 @@ class Putting:
         extra: dict[str, str],
         owner: tuple[int, int] | None,
     ) -> None:
-        if self._choices.verify:
-            check_tool(self._session, self._cancel)
         left = self._send_new_trees(sftp, steps, place)
         if not place.exists and left:
             make_directory(sftp, place.directory)
@@ -236,7 +234,8 @@ class Putting:
         """With --verify. Raises: DigestMismatch, ToolMissing."""
         files = [step.entry for step in steps if step.act == "move"] if self._choices.verify else []
         skip = len(top) + 1 if top else 0
-        theirs = remote_digests(self._session, [join(part, entry.path[skip:]) for entry in files], self._cancel)
+        parts = [(join(part, entry.path[skip:]), entry.size) for entry in files]
+        theirs = remote_digests(self._session, parts, self._cancel)
         for entry, digest in zip(files, theirs, strict=True):
             mismatch = compared(digest, self._digest(entry), entry.path)
             if mismatch is not None:
@@ -331,7 +330,8 @@ class Putting:
         if not checked:
             return arrived
         try:
-            theirs = remote_digests(self._session, [sending.part for sending in checked], self._cancel)
+            parts = [(sending.part, sending.step.entry.size) for sending in checked]
+            theirs = remote_digests(self._session, parts, self._cancel)
         except ToolMissing:
             if self._choices.verify:
                 raise

@@ -9,7 +9,7 @@ from fleetctl.errors import NoSuchFile, TransferError
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import is_any_part, is_of_this_run, is_part
-from fleetctl.transfer.plan import Present
+from fleetctl.transfer.plan import Present, is_within
 from fleetctl.transfer.remote import WIDTH, Names, listing, look, look_at_link
 from fleetctl.transfer.tree import Entry, Kind
 
@@ -26,7 +26,7 @@ class Survey:
 
     Args:
         parts: what interrupted transfers left, name and size, by the entry that they are parts of.
-        others: in the directories that were listed, what no entry stands for.
+        others: in the directories that were listed, what no entry stands for; nothing that lies behind a link.
     """
 
     present: dict[str, Present] = field(default_factory=dict)
@@ -58,6 +58,8 @@ def survey(sftp: Sftp, entries: Sequence[Entry], target: Callable[[str], str], *
         for name, attributes in names:
             _sort_in(seen, parts, join(path, name), attributes, wanted)
     _look_for_parts(sftp, parts, [entry for entry in alone if entry.kind == "file"], target)
+    linked = {path for path in directories if path in seen.present and seen.present[path].kind == "link"}
+    seen.others = {path: kind for path, kind in seen.others.items() if not is_within(path, linked)}
     _resolve_links(sftp, seen, entries, target)
     _assign_parts(seen, parts, entries, target)
     return seen

@@ -208,31 +208,50 @@ def put_in_place(sftp: Sftp, part: str, target: str, *, replaces: bool, backup: 
     In one step where the server has posix-rename@openssh.com. Elsewhere what stands there goes aside first, which
     leaves a moment without the file, and comes back when the second step fails.
     """
+    aside = ""
     try:
         if backup and replaces:
-            yield from _keep_old(sftp, target)
-        if sftp.replaces:
-            yield from _ok(sftp, sftp.posix_rename(part, target))
-        elif replaces:
+            aside = yield from _keep_old(sftp, target)
+        if replaces and not aside and not sftp.replaces:
             yield from _exchanged(sftp, part, target)
         else:
-            yield from _ok(sftp, sftp.rename(part, target))
+            yield from _ok(sftp, _renamed(sftp, part, target))
     except TransferError as error:
+        if aside:
+            yield _renamed(sftp, aside, target)
         yield sftp.remove(part)
         return error
     return None
 
 
-def _keep_old(sftp: Sftp, target: str) -> Steps[None]:
-    """As `name~`: a second name for it where the server can, so that there is no moment without the file."""
+def _renamed(sftp: Sftp, old: str, new: str) -> Ticket:
+    return sftp.posix_rename(old, new) if sftp.replaces else sftp.rename(old, new)
+
+
+def _keep_old(sftp: Sftp, target: str) -> Steps[str]:
+    """As `name~`: a second name for it where the server can, so that there is no moment without the file.
+
+    Returns: where it went if it could only be renamed, "" otherwise. Raises: TransferError; it is where it was then.
+    """
     kept = f"{target}~"
-    if not sftp.links or not sftp.replaces:
+    if sftp.links and sftp.replaces:
+        aside = join(parent(target), part_name(base(kept), 0, 0))
+        linked = sftp.hard_link(target, aside)
+        yield linked
+        try:
+            sftp.expect_ok(linked)
+        except TransferError:
+            pass  # Linux lets nobody link what belongs to others (proc(5): protected_hardlinks)
+        else:
+            named = sftp.posix_rename(aside, kept)
+            yield named
+            yield sftp.remove(aside)  # rename(2) leaves it where both are the same file already
+            sftp.expect_ok(named)
+            return ""
+    if not sftp.replaces:
         yield sftp.remove(kept)  # it need not be there
-        yield from _ok(sftp, sftp.rename(target, kept))
-        return
-    aside = join(parent(target), part_name(base(kept), 0, 0))
-    yield from _ok(sftp, sftp.hard_link(target, aside))
-    yield from _ok(sftp, sftp.posix_rename(aside, kept))
+    yield from _ok(sftp, _renamed(sftp, target, kept))
+    return kept
 
 
 def _exchanged(sftp: Sftp, part: str, target: str) -> Steps[None]:
@@ -242,10 +261,10 @@ def _exchanged(sftp: Sftp, part: str, target: str) -> Steps[None]:
     try:
         sftp.expect_ok(moved_aside)
     except TransferError:
-        aside = ""  # gone meanwhile, or kept as a backup already
+        aside = ""  # gone meanwhile
     try:
         yield from _ok(sftp, sftp.rename(part, target))
-    except ServerFailure:
+    except TransferError:
         if aside:
             yield sftp.rename(aside, target)
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import NameRefused, NoSuchFile, ToolMissing, TooMuch, TransferError, WrongKind
-from fleetctl.events import Stream
 from fleetctl.ssh.session import Session
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.archive import ArchiveReader, Data, Member
@@ -22,6 +20,7 @@ from fleetctl.transfer.names import base, checked, join, parent, stays_inside
 from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Present, Step, plan
 from fleetctl.transfer.remote import DEEPEST, MOST_ENTRIES
+from fleetctl.transfer.shell import ask, sh
 from fleetctl.transfer.tarring import send_tree
 from fleetctl.transfer.tree import Entry
 
@@ -38,6 +37,7 @@ code=$?
 cd / && rm -rf "$1"
 exit $code
 """
+_MERGE_SECONDS = 3600.0
 _PACK = 'cd "$1" && exec tar -cf - "./$2"'
 
 
@@ -150,8 +150,8 @@ def get_by_tar(
     """
     arriving = _Arriving(wanted, landing, account, choices, received)
     source = wanted.source
-    words = " ".join(map(shlex.quote, (parent(source) or ".", base(source) or ".")))
-    with session.pipe(f"exec sh -c {shlex.quote(_PACK)} sh {words}", cancel) as pipe:
+    words = (parent(source) or ".", base(source) or ".")
+    with session.pipe(sh(_PACK, words), cancel) as pipe:
         pipe.end_input()
         try:
             complete = arriving.take(pipe.output())
@@ -237,6 +237,9 @@ class _Arriving:
         elif step.act == "move" and member.kind == "file":
             self._files.append(self._landing.begin(step, resume=False))
             return self._files[-1]
+        elif member.kind == "other" and member.target:
+            error = TransferError(f"{path} is a second name of {member.target}, which tar does not send twice")
+            self._account.failed(self._landing.shown(path), error)
         elif entry.kind != "directory":
             self._account.done("skipped", self._landing.shown(path), why="a link, or not a regular file")
         return None
@@ -259,27 +262,13 @@ class _Arriving:
 
 def _say(session: Session, script: str, words: Sequence[str], cancel: Cancel) -> str:
     """The last line that a script writes."""
-    said = bytearray()
-
-    def receive(stream: Stream, data: bytes) -> None:
-        if stream == "stdout":
-            said.extend(data)
-
-    session.run(_sh(script, words), receive, cancel)
-    return os.fsdecode(bytes(said)).strip("\n").rpartition("\n")[2]
+    _, said, _ = ask(session, script, words, cancel)
+    return os.fsdecode(said).strip("\n").rpartition("\n")[2]
 
 
 def _do(session: Session, script: str, words: Sequence[str], what: str, cancel: Cancel) -> None:
     """Raises: TransferError with what the script complained of; `what` goes on from "cannot"."""
-    said = bytearray()
-
-    def receive(_stream: Stream, data: bytes) -> None:
-        said.extend(data)
-
-    ended = session.run(_sh(script, words), receive, cancel)
-    if ended.exit_code != 0:
-        raise TransferError(f"cannot {what}: {said.decode(errors='replace').strip() or 'the host gave no reason'}")
-
-
-def _sh(script: str, words: Sequence[str]) -> str:
-    return f"exec sh -c {shlex.quote(script)} sh {' '.join(map(shlex.quote, words))}"
+    code, _, complaint = ask(session, script, words, cancel, seconds=_MERGE_SECONDS)
+    if code != 0:
+        said = complaint.decode(errors="replace").strip()
+        raise TransferError(f"cannot {what}: {said or 'the host gave no reason'}")

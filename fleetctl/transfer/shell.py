@@ -1,0 +1,47 @@
+"""Small POSIX sh scripts on a host, whose answer is short: whoever says more, or takes for ever, is cut off."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from fleetctl.cancel import Cancel
+from fleetctl.errors import ServerFailure
+from fleetctl.events import Stream
+from fleetctl.ssh.session import Session
+
+_SHORT = 64 * 1024
+_SECONDS = 60.0
+
+
+def sh(script: str, words: Sequence[str]) -> str:
+    """The command line that runs a script with words as $1, $2 …, whichever shell the user has."""
+    return f"exec sh -c {shlex.quote(script)} sh {' '.join(map(shlex.quote, words))}"
+
+
+def ask(
+    session: Session,
+    script: str,
+    words: Sequence[str],
+    cancel: Cancel,
+    *,
+    most: int = _SHORT,
+    seconds: float = _SECONDS,
+) -> tuple[int | None, bytes, bytes]:
+    """Run a script. Returns: its exit code, what it wrote to stdout, and to stderr.
+
+    Args:
+        most: bytes that it may say.
+
+    Raises: ServerFailure when it says more, TimedOut, and what else `Session.run` raises.
+    """
+    said: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+
+    def receive(stream: Stream, data: bytes) -> None:
+        said[stream] += data
+        if sum(map(len, said.values())) > most:
+            session.abort()
+            raise ServerFailure("the host says more than it was asked for", hint="what do its start-up files print?")
+
+    ended = session.run(sh(script, words), receive, cancel, timeout=seconds)
+    return ended.exit_code, bytes(said["stdout"]), bytes(said["stderr"])
