@@ -76,6 +76,24 @@ def test_the_contents_of_two_hosts_never_mix(fleetctl: Fleetctl, three: Path, tr
     assert set(texts(here)) == {f"h00{n}/{name}" for n in (1, 2, 3) for name in TREE if name[-1] != "/"}
 
 
+@pytest.mark.parametrize(
+    ("template", "place"), [("{host}.d", "{}.d"), ("{host}/one", "{}/one"), ("all/{host}/{name}", "all/{}")]
+)
+@pytest.mark.parametrize("via", ["sftp", "tar"])
+def test_as_names_the_directory_that_contents_go_into(
+    fleetctl: Fleetctl, three: Path, tree: Path, here: Path, template: str, place: str, via: str
+) -> None:
+    ran = fleetctl("get", "-r", "--via", via, "--as", template, "-i", three, f"{tree}/", here / "g")
+    assert ran.exit_code == 0, ran.stderr
+    places = [place.format(host) for host in ("h001", "h002", "h003")]
+    assert texts(here / "g") == {f"{top}/{name}": text for top in places for name, text in texts(tree).items()}
+    (here / "g" / places[0] / "one.conf").write_text("changed")
+    (here / "g" / places[0] / "old").write_text("")
+    ran = fleetctl("get", "-r", "--delete", "-y", "--as", template, "-i", three, f"{tree}/", here / "g")
+    assert ran.exit_code == 0, ran.stderr
+    assert texts(here / "g") == {f"{top}/{name}": text for top in places for name, text in texts(tree).items()}
+
+
 def test_a_strange_host_name_leads_nowhere(
     fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, far: Path, here: Path
 ) -> None:
@@ -167,6 +185,7 @@ def test_what_is_not_there_is_told(fleetctl: Fleetctl, one: Path, far: Path, her
     (host,) = ran.json["hosts"]
     assert (ran.exit_code, host["error"]["code"]) == (1, "no-such-file")
     assert f"{far}/b" in host["error"]["message"]
+    assert "see the spelling" in host["error"]["hint"]
     assert texts(here) == {}
 
 
@@ -187,12 +206,15 @@ def test_a_link_here_is_not_written_through(fleetctl: Fleetctl, one: Path, far: 
     assert (here / "out/h001/t/a").read_text() == "new"
 
 
-def test_a_file_here_is_not_a_place_for_hosts(fleetctl: Fleetctl, one: Path, far: Path, here: Path) -> None:
+def test_a_file_here_is_not_a_place_for_hosts(fleetctl: Fleetctl, one: Path, far: Path, here: Path, sshd: Sshd) -> None:
     plant(far, {"a": "A"})
     plant(here, {"out": "a file"})
-    ran = fleetctl("get", "-i", one, far / "a", here / "out")
-    assert ran.exit_code == 1
-    assert texts(here) == {"out": "a file"}
+    before = sshd.log
+    for local in ("out", "out/deeper"):
+        ran = fleetctl("get", "-i", one, far / "a", here / local)
+        assert (ran.exit_code, sshd.log, texts(here)) == (2, before, {"out": "a file"})
+        assert f"{here}/out is no directory" in ran.stderr
+        assert "LOCAL is a directory, with one for each host; --as '{host}-{name}' names files otherwise" in ran.stderr
     plant(here, {"dir/h001/a/": ""})
     ran = fleetctl("get", "-i", one, far / "a", here / "dir")
     assert ran.exit_code == 1
@@ -272,7 +294,7 @@ def test_put_per_host_needs_a_directory_for_each(fleetctl: Fleetctl, three: Path
     plant(here, {"h001/a": "1", "h003/a": "3"})
     ran = fleetctl("put", "--per-host", "-i", three, here, far)
     assert (ran.exit_code, names(far)) == (2, [])
-    assert "h002" in ran.stderr
+    assert "-x h002" in ran.stderr
 
 
 def test_an_unreachable_host_does_not_hold_up_the_others(
