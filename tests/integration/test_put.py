@@ -290,7 +290,7 @@ def test_one_file_that_may_not_be_written_does_not_hold_up_the_others(
     ran = fleetctl("put", "-r", "-o", "json", "-i", one, here, far)
     (host,) = ran.json["hosts"]
     assert (ran.exit_code, host["status"], host["error"]["code"]) == (1, "failed", "access-denied")
-    assert host["totals"] == {"files": 2, "bytes": 2, "unchanged": 0, "deleted": 0, "failed": 2}
+    assert {name: count for name, count in host["totals"].items() if count} == {"files": 2, "bytes": 2, "failed": 2}
     assert "here/shut/x" in host["stderr"]
     assert texts(far) == {"here/open/z": "3", "here/top": "4"}
     (far / "here" / "shut").chmod(0o755)

@@ -226,7 +226,7 @@ def test_update_looks_at_size_and_time(fleetctl: Fleetctl, one: Path, here: Path
     ran = fleetctl("put", "--update", "-o", "json", "-i", one, *sorted(here.iterdir()), far)
     assert texts(far) == {"same": "far!", "other": "here", "longer": "here"}
     (host,) = ran.json["hosts"]
-    assert host["totals"] == {"files": 2, "bytes": 8, "unchanged": 1, "deleted": 0, "failed": 0}
+    assert {name: count for name, count in host["totals"].items() if count} == {"files": 2, "bytes": 8, "unchanged": 1}
     assert (far / "other").stat().st_mtime == LONG_AGO + 1
     ran = fleetctl("put", "--update", "-o", "json", "-i", one, *sorted(here.iterdir()), far)
     assert ran.json["hosts"][0]["totals"]["unchanged"] == 3
@@ -242,7 +242,11 @@ def test_checksum_looks_at_the_content_alone(fleetctl: Fleetctl, one: Path, here
     for path in far.iterdir():
         age(path)
     ran = fleetctl("put", "-r", "--checksum", "-o", "json", "-i", one, f"{here}/", far)
-    assert ran.json["hosts"][0]["totals"] == {"files": 1, "bytes": 4, "unchanged": 2, "deleted": 0, "failed": 0}
+    assert {name: count for name, count in ran.json["hosts"][0]["totals"].items() if count} == {
+        "files": 1,
+        "bytes": 4,
+        "unchanged": 2,
+    }
     assert (far / "same").stat().st_mtime == LONG_AGO
     assert texts(far)["other"] == "here"
     plant(here, {"h001/same": "text", "h001/other": "four"})

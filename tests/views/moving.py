@@ -43,7 +43,7 @@ names = st.binary(min_size=1, max_size=12).map(lambda name: name.decode(errors="
 _counts = st.integers(0, 1 << 45)
 _actions: st.SearchStrategy[Action] = st.sampled_from(get_args(Action))
 _errors = st.none() | st.builds(ErrorFacts, st.just("no-space"), names, names)
-_totals = st.none() | st.builds(Totals, _counts, _counts, _counts, _counts, _counts)
+_totals = st.none() | st.builds(Totals, *[_counts] * len(Totals.__struct_fields__))
 
 
 def fates(host: str) -> st.SearchStrategy[Transferred]:

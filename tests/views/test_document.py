@@ -119,7 +119,7 @@ def test_a_host_has_its_files_and_their_totals() -> None:
         {"path": "/etc/x", "action": "sent", "size": 5, "seconds": 0.25, "dry": False, "error": None},
         {"path": "/etc/z", "action": "unchanged", "size": 0, "seconds": 0.25, "dry": False, "error": None},
     ]
-    assert a["totals"] == {"files": 1, "bytes": 5, "unchanged": 1, "deleted": 0, "failed": 0}
+    assert {name: count for name, count in a["totals"].items() if count} == {"files": 1, "bytes": 5, "unchanged": 1}
     assert b["transfers"][0]["error"] == b["error"]
 
 

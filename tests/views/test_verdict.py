@@ -127,7 +127,7 @@ def test_a_dry_run_tells_what_would_become_of_files() -> None:
     files: list[Event] = [Transferred(host="a", path="/x", action="sent", size=2048, dry=True)]
     files += [Transferred(host="a", path="/y", action="deleted", size=9, dry=True)]
     off = ErrorFacts("dry-run", "dry run: nothing was done")
-    told = verdict(over([*files, copied("a", Totals(files=1, deleted=1), Status.SKIPPED, off)]))
+    told = verdict(over([*files, copied("a", Totals(files=1, bytes=2048, deleted=1), Status.SKIPPED, off)]))
     assert told.splitlines()[1:] == ["  1 file, 2.0 KiB would be sent to 1 host · 1 would be deleted"]
 
 
