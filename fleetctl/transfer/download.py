@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 from fleetctl.errors import ServerFailure, SourceChanged, TooMuch, TransferError
 from fleetctl.ssh.sftp import READ, Sftp, Steps, Ticket
 from fleetctl.transfer.landing import Arriving, Landing
@@ -17,6 +19,8 @@ _LARGEST_UNSIZED = 64 * 1024 * 1024
 """Of files that say they are empty and are not, as those in /proc."""
 
 Fetched = tuple[Arriving | None, TransferError | None]
+_Read = tuple[Ticket, int, int]
+"""Where it begins, and how much was asked for."""
 
 
 def download(
@@ -58,12 +62,13 @@ def _arrived(
     resume: bool,
 ) -> Steps[Fetched]:
     try:
+        step, early = yield from _opened(sftp, handle, step, take)
         arriving = landing.begin(step, resume=resume)
     except TransferError as error:
         return None, error
     try:
         if step.entry.size:
-            yield from _sized(sftp, handle, arriving, take, moved)
+            yield from _sized(sftp, handle, arriving, early, take, moved)
             size = step.entry.size
         else:
             size = yield from _unsized(sftp, handle, arriving, moved)
@@ -77,15 +82,40 @@ def _arrived(
     return arriving, None
 
 
+def _opened(sftp: Sftp, handle: bytes, step: Step, take: Callable[[int], int]) -> Steps[tuple[Step, deque[_Read]]]:
+    """The file as it is now: what was listed may have been replaced. A small one is asked for along with that."""
+    entry = step.entry
+    early: deque[_Read] = deque()
+    if not entry.size:
+        return step, early
+    looked = sftp.fstat(handle, entry.origin)
+    if entry.size <= sftp.largest_read:
+        size = take(entry.size)
+        early.append((sftp.read(handle, 0, size, entry.origin), 0, size))
+    yield looked
+    now = sftp.attributes(looked)
+    size = entry.size if now.size is None else now.size
+    mtime = entry.mtime if now.mtime is None else now.mtime
+    if (size, mtime) == (entry.size, entry.mtime):
+        return step, early
+    if size < entry.size:
+        early.clear()
+    return msgspec.structs.replace(step, entry=msgspec.structs.replace(entry, size=size, mtime=mtime)), early
+
+
 def _sized(
-    sftp: Sftp, handle: bytes, arriving: Arriving, take: Callable[[int], int], moved: Callable[[int], None]
+    sftp: Sftp,
+    handle: bytes,
+    arriving: Arriving,
+    under_way: deque[_Read],
+    take: Callable[[int], int],
+    moved: Callable[[int], None],
 ) -> Steps[None]:
-    """As many bytes as it had when it was listed: a log that grows meanwhile is whole up to there."""
+    """As many bytes as it had when it was opened: a log that grows meanwhile is whole up to there."""
     entry = arriving.step.entry
-    in_pieces = entry.size > sftp.largest_read
-    before = sftp.fstat(handle, entry.origin) if in_pieces else None
-    under_way: deque[tuple[Ticket, int, int]] = deque()
-    place = arriving.begin
+    if arriving.begin:
+        under_way.clear()
+    place = max(arriving.begin, sum(size for _, _, size in under_way))
     while place < entry.size or under_way:
         while place < entry.size and len(under_way) < _UNDER_WAY:
             size = take(min(sftp.largest_read, entry.size - place))
@@ -105,17 +135,16 @@ def _sized(
             under_way.appendleft(
                 (sftp.read(handle, rest, start + size - rest, entry.origin), rest, start + size - rest)
             )
-    if before is not None:
-        yield from _check_still(sftp, handle, entry, before)
+    if entry.size > sftp.largest_read:
+        yield from _check_still(sftp, handle, entry)
 
 
-def _check_still(sftp: Sftp, handle: bytes, entry: Entry, before: Ticket) -> Steps[None]:
+def _check_still(sftp: Sftp, handle: bytes, entry: Entry) -> Steps[None]:
     """What is read in several pieces may be written in between. Raises: SourceChanged."""
-    after = sftp.fstat(handle, entry.origin)
-    yield before
-    yield after
-    then, now = sftp.attributes(before), sftp.attributes(after)
-    if then.mtime != now.mtime and (now.size or 0) <= (then.size or 0):
+    looked = sftp.fstat(handle, entry.origin)
+    yield looked
+    now = sftp.attributes(looked)
+    if now.mtime not in {entry.mtime, None} and (now.size or 0) <= entry.size:
         raise SourceChanged(f"{entry.origin} was changed while it was read", hint="run it again")
 
 

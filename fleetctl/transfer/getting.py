@@ -266,7 +266,12 @@ class Getting:
         arrived = self._verified(arrived)
         if not arrived:
             return []
-        self._landing.sync(arrived)
+        try:
+            self._landing.sync(arrived)
+        except TransferError as error:
+            for arriving in arrived:
+                self._drop(arriving, error)
+            return []
         placed = []
         for arriving in arrived:
             entry = arriving.step.entry
@@ -283,6 +288,7 @@ class Getting:
 
     def _drop(self, arriving: Arriving, error: TransferError) -> None:
         """It had arrived, and came to nothing."""
+        self._landing.drop(arriving, keep=False)
         self._account.moved(arriving.begin - arriving.size)
         self._account.failed(self._shown(arriving.step.entry.path), error)
 
@@ -329,7 +335,6 @@ class Getting:
             if mismatch is not None and (digest or self._choices.verify):
                 wrong.add(one.part)
                 self._drop(one, mismatch)
-                self._landing.drop(one, keep=False)
         return [one for one in arrived if one.part not in wrong]
 
     def _finish_directories(self, steps: Sequence[Step]) -> None:

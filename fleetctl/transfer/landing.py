@@ -191,9 +191,13 @@ class Landing:
         part = part_name(name, 0, 0)
         with local("make the link", self.top, entry.path):
             os.symlink(entry.target, part, dir_fd=directory)
-            if backup and step.replaced is not None:
-                _keep_old(name, directory)
-            os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
+            try:
+                if backup and step.replaced is not None:
+                    _keep_old(name, directory)
+                os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
+            except OSError:
+                os.unlink(part, dir_fd=directory)
+                raise
 
     def finish_directory(self, entry: Entry) -> None:
         """Give a directory its mode and time, when all that goes into it is there. Raises: TransferError."""
@@ -305,7 +309,15 @@ def _keep_owner(arriving: Arriving) -> None:
 
 
 def _keep_old(name: str, directory: int) -> None:
-    """As `name~`, without a moment in which `name` is missing."""
+    """As `name~`, without a moment in which `name` is missing where it may be linked. Raises: OSError."""
     aside = part_name(f"{name}~", 0, 0)
-    os.link(name, aside, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-    os.rename(aside, f"{name}~", src_dir_fd=directory, dst_dir_fd=directory)
+    try:
+        os.link(name, aside, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+    except OSError:  # Linux may forbid it for files of others, and some file systems cannot
+        aside = name
+    try:
+        os.rename(aside, f"{name}~", src_dir_fd=directory, dst_dir_fd=directory)
+    except OSError:
+        if aside != name:
+            os.unlink(aside, dir_fd=directory)
+        raise

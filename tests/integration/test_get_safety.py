@@ -61,3 +61,14 @@ def test_p_leaves_directories_alone_that_no_host_has(fleetctl: Fleetctl, one: Pa
     assert (here / "app").stat().st_mode & 0o777 == 0o700
     for made in (here / "app", here / "app" / "h001"):
         assert made.stat().st_mtime > LONG_AGO
+
+
+def test_a_backup_that_cannot_be_made_leaves_nothing_unfinished(
+    fleetctl: Fleetctl, one: Path, far: Path, here: Path
+) -> None:
+    plant(far, {"a": "new", "b": "new", "l/link": "-> b", "l/b": "new"})
+    plant(here / "h001", {"a": "old", "b": "old", "a~/": "", "l/link": "-> nowhere", "l/link~/": ""})
+    ran = fleetctl("get", "-r", "--backup", "-i", one, far / "a", far / "b", far / "l", here)
+    assert ran.exit_code == 1
+    assert texts(here / "h001") == {"a": "old", "b": "new", "b~": "old", "l/b": "new"}
+    assert names(here / "h001") == ["a", "a~", "b", "b~", "l", "l/b", "l/link", "l/link~"]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from fleetctl.transfer.landing import Arriving, Landing
-from fleetctl.transfer.plan import Step
+from fleetctl.transfer.plan import Present, Step
 from fleetctl.transfer.tree import Entry
+from tests.support.trees import LONG_AGO, plant, texts
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def arrive(landing: Landing, step: Step, content: bytes = b"new") -> Arriving:
     return arriving
 
 
-def moved(path: str = "a", size: int = 3, mode: int = 0o644) -> Step:
-    return Step("move", Entry(path, "file", size, 1_500_000_000), mode)
+def moved(*, size: int = 3, mode: int = 0o644, exact: bool = False, replaced: Present | None = None) -> Step:
+    return Step("move", Entry("a", "file", size, LONG_AGO), mode, exact, replaced)
 
 
 def test_a_file_that_has_ended_is_dropped_without_closing_what_another_thread_has_opened_since(
@@ -44,3 +45,17 @@ def test_a_file_that_has_ended_is_dropped_without_closing_what_another_thread_ha
     os.fstat(number)
     for descriptor in {other, number}:
         os.close(descriptor)
+
+
+def test_a_backup_is_made_where_files_of_others_cannot_be_linked(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with fs.protected_hardlinks of Linux."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    plant(tmp_path / "top", {"a": "old"})
+    monkeypatch.setattr(os, "link", refuse)
+    landing.place(arrive(landing, moved(replaced=Present("file"))), mtime=None, backup=True)
+    assert texts(tmp_path / "top") == {"a": "new", "a~": "old"}
