@@ -6,8 +6,10 @@ that a link which an earlier transfer brought, or somebody puts there meanwhile,
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 
 from fleetctl.errors import NoSuchFile
 from fleetctl.transfer.names import base, parent
-from fleetctl.transfer.parts import is_part, is_part_of, part_name
+from fleetctl.transfer.parts import is_part, is_part_of, is_whole, part_name
 from fleetctl.transfer.plan import Present, Step
 from fleetctl.transfer.system import begin_to_write_back, local, sync_file_system
 from fleetctl.transfer.tree import Entry, Kind
@@ -29,6 +31,9 @@ _RESUME_MARGIN = 8 * 1024 * 1024
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_TO_OWNER = 0o700
 _ALL = 0o777
+_WRITABLE = 0o200
+_ABOUT_TO_BE_PLACED = 120
+"""Seconds for which a part that is whole waits for its name at most: for the rest of its portion."""
 
 
 @dataclass(slots=True)
@@ -130,13 +135,16 @@ class Landing:
         name = base(entry.path)
         directory = self._directory(parent(entry.path), mode=_ALL)
         part = part_name(name, entry.size, entry.mtime)
-        old = self._old_part(directory, name, step) if resume else None
         with local("write", self.top, entry.path):
+            candidates = _parts_of(step, directory) if resume else []
+            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(part, flags | os.O_CREAT | os.O_EXCL, step.mode | _WRITABLE, dir_fd=directory)
+            _lock(descriptor)
+            old = _taken_over(directory, part, candidates, descriptor)
             if old is not None:
-                os.rename(old, part, src_dir_fd=directory, dst_dir_fd=directory)
-            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if old is not None else os.O_CREAT | os.O_EXCL)
-            descriptor = os.open(part, flags, step.mode | 0o200, dir_fd=directory)
-            have = os.fstat(descriptor).st_size if old is not None else 0
+                os.close(descriptor)
+                descriptor = old
+            have = os.fstat(descriptor).st_size
         return Arriving(step, part, descriptor, max(0, min(have, entry.size) - _RESUME_MARGIN))
 
     def end(self, arriving: Arriving, size: int) -> None:
@@ -148,6 +156,8 @@ class Landing:
             _keep_owner(arriving)
             if step.exact:
                 os.fchmod(arriving.descriptor, step.mode)
+            elif not step.mode & _WRITABLE:
+                os.fchmod(arriving.descriptor, stat.S_IMODE(os.fstat(arriving.descriptor).st_mode) & ~_WRITABLE)
             arriving.close()
 
     def drop(self, arriving: Arriving, *, keep: bool) -> None:
@@ -207,13 +217,13 @@ class Landing:
             os.utime(directory, (entry.mtime, entry.mtime))
 
     def clean(self, paths: Sequence[str]) -> None:
-        """Remove the parts that earlier transfers left of these files. Raises: TransferError."""
+        """Remove the parts that earlier transfers left of these files, and nobody writes to. Raises: TransferError."""
         by_directory: dict[str, set[str]] = {}
         for path in paths:
             by_directory.setdefault(parent(path), set()).add(base(path))
         for directory, names in by_directory.items():
             for part in leftovers(self.names(directory), names):
-                self.remove(f"{directory}/{part}" if directory else part, "file")
+                _clean(part, self._directory(directory))
 
     def remove(self, path: str, kind: Kind) -> None:
         """Remove a file, a link, or a directory with all that is in it. Raises: TransferError."""
@@ -230,13 +240,6 @@ class Landing:
                 os.rmdir(base(path), dir_fd=directory)
             else:
                 os.unlink(base(path), dir_fd=directory)
-
-    def _old_part(self, directory: int, name: str, step: Step) -> str | None:
-        entry = step.entry
-        with local("read the directory of", self.top, entry.path):
-            old = [part for part in os.listdir(directory) if is_part_of(part, name, entry.size, entry.mtime)]
-            sizes = {part: os.stat(part, dir_fd=directory, follow_symlinks=False).st_size for part in old}
-        return max(sizes, key=lambda part: sizes[part], default=None)
 
     def _directory(self, path: str, *, mode: int | None = None) -> int:
         """A descriptor of a directory below the top, good until some others were asked for.
@@ -291,6 +294,64 @@ def leftovers(names: Sequence[str], of: set[str]) -> Iterator[str]:
     for name in names:
         if name.startswith(".") and name.endswith(".part") and any(is_part(name, file) for file in of):
             yield name
+
+
+def _parts_of(step: Step, directory: int) -> list[str]:
+    """Those of exactly this file, the largest first. Raises: OSError."""
+    entry = step.entry
+    name = base(entry.path)
+    parts = [part for part in os.listdir(directory) if is_part_of(part, name, entry.size, entry.mtime)]
+    sizes = {part: os.stat(part, dir_fd=directory, follow_symlinks=False).st_size for part in parts}
+    return sorted(parts, key=lambda part: sizes[part], reverse=True)
+
+
+def _taken_over(directory: int, part: str, candidates: Sequence[str], fresh: int) -> int | None:
+    """Give one of the parts that nobody writes to the name of ours, and the mode that ours has. Returns: it, open."""
+    for old in candidates:
+        with suppress(OSError):  # it is somebody else's, or gone
+            descriptor = os.open(old, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                if not _in_use(old, descriptor):
+                    os.fchmod(descriptor, stat.S_IMODE(os.fstat(fresh).st_mode))
+                    os.rename(old, part, src_dir_fd=directory, dst_dir_fd=directory)
+                    taken, descriptor = descriptor, -1
+                    return taken
+            finally:
+                if descriptor >= 0:
+                    os.close(descriptor)
+    return None
+
+
+def _clean(part: str, directory: int) -> None:
+    """Remove a part that nobody writes to; what cannot be removed does no harm."""
+    with suppress(OSError):
+        if stat.S_ISREG(os.stat(part, dir_fd=directory, follow_symlinks=False).st_mode):
+            descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                if _in_use(part, descriptor):
+                    return
+            finally:
+                os.close(descriptor)
+        os.unlink(part, dir_fd=directory)
+
+
+def _lock(descriptor: int) -> bool:
+    """As long as it is open, others see that somebody writes to it. Returns: whether nobody else does."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # some file systems have no locks
+    return True
+
+
+def _in_use(part: str, descriptor: int) -> bool:
+    """Whether a transfer writes to a part, or has ended it lately and is about to give it its name."""
+    if not _lock(descriptor):
+        return True
+    found = os.fstat(descriptor)
+    return is_whole(part, found.st_size) and time.time() - found.st_mtime < _ABOUT_TO_BE_PLACED
 
 
 def _present(found: os.stat_result, target: str) -> Present:

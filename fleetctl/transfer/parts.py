@@ -41,6 +41,11 @@ def is_any_part(candidate: str) -> bool:
     return candidate.startswith(".") and _PART.search(candidate) is not None and candidate.endswith(".part")
 
 
+def is_whole(part: str, size: int) -> bool:
+    """Whether a part of this size is all of its file."""
+    return part.split(".")[-3].startswith(f"{size}-")
+
+
 def is_of_this_run(part: str) -> bool:
     """Whether it may be under way just now."""
     return part.endswith(".part") and part[-13:-9] == _RUN
