@@ -129,5 +129,5 @@ def _mode(entry: Entry, there: Present | None, choices: Choices, mode: int | Non
     if choices.preserve:
         return entry.mode, True
     if there is not None and there.kind == "file":
-        return there.mode, True
+        return there.mode & 0o777, True
     return entry.mode if entry.mode <= 0o777 else entry.mode & 0o777, False
