@@ -118,6 +118,7 @@ def _choices(files: FileOptions, output: Output, *, mkdir: bool = False) -> Choi
         via=files.via.value,
         dry=output.dry_run,
         each=output.verbose > 0,
+        quiet=output.quiet,
         timeout=files.timeout,
         limit=files.limit,
         limit_per_host=files.limit_per_host,

@@ -131,7 +131,8 @@ class Account:
     def outcome(self) -> Outcome:
         """The sum, said and returned: `failed` when a file was, `skipped` when all was but told."""
         self._say_failures()
-        self._say(self._summary())
+        if self._failures or not self.choices.quiet:
+            self._say(self._summary())
         self._flush()
         totals = self.totals()
         if self._failures:

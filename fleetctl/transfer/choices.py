@@ -26,6 +26,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
         via: how many small files travel.
         dry: change nothing, and tell what would be done.
         each: tell of each file, not only the sum.
+        quiet: say nothing of a host where all went well.
         timeout: seconds for one host's files, connecting not included; None is without end.
         limit: bytes per second over all hosts; None is as fast as it goes.
         limit_per_host: the same for each host.
@@ -43,6 +44,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     via: Via = "auto"
     dry: bool = False
     each: bool = False
+    quiet: bool = False
     timeout: float | None = None
     limit: float | None = None
     limit_per_host: float | None = None
