@@ -100,7 +100,12 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Fil
                 message = f"{named[entry.path]} and {entry.origin} would both become {entry.path}"
                 raise UsageError(message, hint="one run each, to another REMOTE")
             named[entry.path] = entry.origin
-    return Tree(tuple(walk.entries), tuple(walk.skipped))
+    return Tree(tuple(walk.entries), tuple(walk.skipped), walk.mode)
+
+
+def identity(found: os.stat_result) -> int:
+    """Which file it is, whatever its name: see Entry."""
+    return found.st_dev << 64 | found.st_ino
 
 
 @dataclass(slots=True)
@@ -109,6 +114,7 @@ class _Walk:
     filter: Filter
     entries: list[Entry] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    mode: int = 0o777
 
     def take(self, source: str, path: str, word: str, *, recursive: bool) -> None:
         """What the user named; a link itself is followed."""
@@ -121,6 +127,8 @@ class _Walk:
                 raise UsageError(f"{word} is a directory", hint="add -r")
             if path:
                 self.entries.append(_entry(path, "directory", found, source))
+            else:
+                self.mode &= found.st_mode
             above = ((found.st_dev, found.st_ino),)
             self._inside(source, path, "", above)
         elif stat.S_ISREG(found.st_mode):
@@ -204,8 +212,10 @@ class _Walk:
 
 
 def _entry(path: str, kind: Kind, found: os.stat_result, source: str) -> Entry:
-    size = found.st_size if kind == "file" else 0
-    return Entry(path, kind, size, int(found.st_mtime), stat.S_IMODE(found.st_mode), source)
+    mtime, mode = int(found.st_mtime), stat.S_IMODE(found.st_mode)
+    if kind == "directory":
+        return Entry(path, kind, mtime=mtime, mode=mode, source=source)
+    return Entry(path, kind, found.st_size, mtime, mode, source, identity=identity(found))
 
 
 def _unreadable(path: str, error: OSError) -> UsageError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import SftpMissing, ToolMissing, TransferError
@@ -12,24 +12,24 @@ from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.transfer.account import Account, Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices
-from fleetctl.transfer.destination import Destination, Place, find_place, made, make_directory
+from fleetctl.transfer.destination import Destination, Place, find_place, made
 from fleetctl.transfer.digests import compared, need_remote_digests, remote_digests
+from fleetctl.transfer.leftovers import Leftovers, sort_out, take_over
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
-from fleetctl.transfer.parts import is_part_of, part_directory
+from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import WIDTH, at_home, look_at_link
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.shared import Pace, Shared
-from fleetctl.transfer.survey import Part, Survey, survey
+from fleetctl.transfer.survey import Survey, parts_of, survey
 from fleetctl.transfer.tarring import send_tree, suits_tar
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Tree
-from fleetctl.transfer.upload import RESUME_MARGIN, Sending, new_part, put_in_place, upload
+from fleetctl.transfer.upload import Sending, new_part, put_in_place, upload
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
 _OPEN_TO_OWNER = 0o700
-_ALL = 0o777
 
 
 class _MadeMeanwhile(TransferError):
@@ -153,23 +153,35 @@ class Putting:
         extra: dict[str, str],
         owner: tuple[int, int] | None,
     ) -> None:
+        leftovers = self._leftovers(sftp, steps, place, seen)
         left = self._send_new_trees(sftp, steps, place)
         if not place.exists and left:
-            make_directory(sftp, place.directory)
+            error = sftp.run(made(sftp, place.directory, self._tree.mode | _OPEN_TO_OWNER))
+            if error is not None:
+                raise error
         bad = self._make_directories(sftp, left, place)
         left = [step for step in left if not is_within(step.entry.path, bad)]
         self._account.unmoved(left, place.of)
         placed: list[Step] = []
         for batch in batches(left):
-            placed += self._move(sftp, batch, place, seen.parts, owner)
+            placed += self._move(sftp, batch, place, leftovers, owner)
         self._make_links(sftp, [step for step in left if step.act == "link"], place)
-        self._clean(sftp, placed, place, seen.parts)
+        there = [step for step in steps if step.act in {"make", "keep"} and step.entry.path not in bad]
+        self._clean(sftp, ["", *(step.entry.path for step in (*placed, *there))], place, leftovers)
         for path, error in remove_remote(sftp, {place.of(path): kind for path, kind in extra.items()}):
             if error is None:
                 self._account.done("deleted", path)
             else:
                 self._account.failed(path, error)
         self._finish_directories(sftp, [step for step in steps if step.entry.path not in bad], place, owner)
+
+    def _leftovers(self, sftp: Sftp, steps: Sequence[Step], place: Place, seen: Survey) -> Leftovers:
+        parts = seen.parts
+        if not place.exists:
+            mine = parts_of(sftp, place.directory)
+            parts = {"": mine} if mine else {}
+        moved = (step.entry for step in steps if step.act == "move") if self._choices.resume else ()
+        return sort_out(sftp, parts, {entry.path: entry for entry in moved}, place.of, self._cancel)
 
     def _send_new_trees(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> Sequence[Step]:
         """Send directories of small files that the host does not have yet in one stream each, where it has tar.
@@ -204,7 +216,7 @@ class Putting:
         began = time.monotonic()
         target = place.of(top) if top else place.directory
         part = join(parent(target), part_directory(base(target)))
-        mode = next((step.mode for step in steps if step.entry.path == top), _ALL)
+        mode = next((step.mode for step in steps if step.entry.path == top), self._tree.mode)
         # Made by SFTP, so that a shell which sees other directories (a confined SFTP) unpacks nothing anywhere.
         sftp.expect_ok(sftp.result(sftp.mkdir(part, mode | _OPEN_TO_OWNER)))
         sent = self._pace.pass_on(self._account.moved)
@@ -264,12 +276,12 @@ class Putting:
         sftp: Sftp,
         batch: Sequence[Step],
         place: Place,
-        parts: dict[str, list[Part]],
+        leftovers: Leftovers,
         owner: tuple[int, int] | None,
     ) -> list[Step]:
         """Send a batch and put it in place. Returns: what is in place."""
         began = time.monotonic()
-        works = (self._send(sftp, step, place, parts, owner) for step in batch)
+        works = (self._send(sftp, step, place, leftovers, owner) for step in batch)
         arrived = []
         for sending, error in sftp.drive(works, WIDTH):
             if error is None:
@@ -300,15 +312,13 @@ class Putting:
         sftp: Sftp,
         step: Step,
         place: Place,
-        parts: dict[str, list[Part]],
+        leftovers: Leftovers,
         owner: tuple[int, int] | None,
     ) -> Steps[tuple[Sending, TransferError | None]]:
         entry = step.entry
         target = place.of(entry.path)
         part = new_part(entry, target)
-        begin = 0
-        if self._choices.resume:
-            begin = yield from _taken_over(sftp, entry, target, part, parts.get(entry.path, ()))
+        begin = yield from take_over(sftp, leftovers, entry, target, part, step.mode)
         mtime = entry.mtime if self._choices.keeps_times else None
         sending = Sending(step, target, part, begin, owner, mtime)
         counted = Counted(self._account.moved)
@@ -320,7 +330,7 @@ class Putting:
     def _settle(self, sftp: Sftp, sending: Sending) -> Steps[tuple[Sending, TransferError | None]]:
         replaces = sending.step.replaced is not None
         error = yield from put_in_place(
-            sftp, sending.part, sending.target, replaces=replaces, backup=self._choices.backup
+            sftp, sending.part, sending.target, replaces=replaces, backup=self._choices.backup, mtime=sending.mtime
         )
         return sending, error
 
@@ -365,16 +375,15 @@ class Putting:
         replaces = step.replaced is not None
         return step, (yield from put_in_place(sftp, part, target, replaces=replaces, backup=self._choices.backup))
 
-    def _clean(self, sftp: Sftp, placed: Sequence[Step], place: Place, parts: dict[str, list[Part]]) -> None:
-        """Remove what earlier transfers left of the files that are now in place."""
-        if parts:
-            old = [
-                join(parent(place.of(step.entry.path)), name)
-                for step in placed
-                for name, _ in parts.get(step.entry.path, ())
-            ]
-            for ticket in [sftp.remove(path) for path in old]:
-                sftp.result(ticket)  # one taken over is gone already
+    def _clean(self, sftp: Sftp, paths: Iterable[str], place: Place, leftovers: Leftovers) -> None:
+        """Remove what other transfers left of what is now in place."""
+        old = {
+            join(parent(place.of(path)), part.name): part.kind
+            for path in paths
+            for part in leftovers.dead.get(path, ())
+        }
+        for _ in remove_remote(sftp, old):
+            pass  # one that was taken over is gone already
 
     def _finish_directories(
         self, sftp: Sftp, steps: Sequence[Step], place: Place, owner: tuple[int, int] | None
@@ -396,19 +405,3 @@ class Putting:
                 sftp.expect_ok(sftp.result(ticket))
             except TransferError as error:
                 self._account.failed(path, error)
-
-
-def _taken_over(sftp: Sftp, entry: Entry, target: str, part: str, old: Sequence[Part]) -> Steps[int]:
-    """Give the largest part of exactly this file the name of ours. Returns: where to go on."""
-    mine = [found for found in old if is_part_of(found[0], base(target), entry.size, entry.mtime)]
-    name, size = max(mine, key=lambda found: found[1], default=("", 0))
-    begin = max(0, min(size, entry.size) - RESUME_MARGIN)
-    if not begin:
-        return 0
-    ticket = sftp.rename(join(parent(target), name), part)
-    yield ticket
-    try:
-        sftp.expect_ok(ticket)
-    except TransferError:
-        return 0  # another transfer has taken it
-    return begin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fleetctl.errors import NoSuchFile, TransferError
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
@@ -13,8 +14,15 @@ from fleetctl.transfer.plan import Present, is_within
 from fleetctl.transfer.remote import WIDTH, Names, listing, look, look_at_link
 from fleetctl.transfer.tree import Entry, Kind
 
-Part = tuple[str, int]
-"""The name of an unfinished file, and its size."""
+
+class Part(NamedTuple):
+    """What is unfinished: a file, or a directory that tar was to fill."""
+
+    name: str
+    size: int
+    mtime: int
+    kind: Kind
+
 
 _PARTS_LOOKED_FOR = 10_000
 """In a directory with more names than this no parts are looked for."""
@@ -25,7 +33,7 @@ class Survey:
     """What is at the destination, by the path that an entry has in its tree.
 
     Args:
-        parts: what interrupted transfers left, name and size, by the entry that they are parts of.
+        parts: what other transfers left or have under way, by the path of the entry that they are parts of.
         others: in the directories that were listed, what no entry stands for; nothing that lies behind a link.
     """
 
@@ -57,7 +65,7 @@ def survey(sftp: Sftp, entries: Sequence[Entry], target: Callable[[str], str], *
     for path, names in sftp.drive([_contents(sftp, path, target(path)) for path in listed], WIDTH):
         for name, attributes in names:
             _sort_in(seen, parts, join(path, name), attributes, wanted)
-    _look_for_parts(sftp, parts, [entry for entry in alone if entry.kind == "file"], target)
+    _look_for_parts(sftp, parts, alone, target)
     linked = {path for path in directories if path in seen.present and seen.present[path].kind == "link"}
     seen.others = {path: kind for path, kind in seen.others.items() if not is_within(path, linked)}
     _resolve_links(sftp, seen, entries, target)
@@ -86,18 +94,32 @@ def _sort_in(seen: Survey, parts: dict[str, list[Part]], path: str, attributes: 
     if path in wanted:
         seen.present[path] = _present(attributes)
     elif is_any_part(base(path)):
-        parts.setdefault(parent(path), []).append((base(path), attributes.size or 0))
+        parts.setdefault(parent(path), []).append(_part(base(path), attributes))
     else:
         seen.others[path] = _present(attributes).kind
 
 
+def parts_of(sftp: Sftp, target: str) -> list[Part]:
+    """The parts of one thing that other runs left, or have under way."""
+    _, names = sftp.run(_few(sftp, "", parent(target) or "."))
+    return _of([_part(name, found) for name, found in names], base(target))
+
+
+def _part(name: str, found: Attributes) -> Part:
+    return Part(name, found.size or 0, found.mtime or 0, found.kind)
+
+
+def _of(parts: Iterable[Part], name: str) -> list[Part]:
+    return [part for part in parts if is_part(part.name, name) and not is_of_this_run(part.name)]
+
+
 def _look_for_parts(
-    sftp: Sftp, parts: dict[str, list[Part]], files: Sequence[Entry], target: Callable[[str], str]
+    sftp: Sftp, parts: dict[str, list[Part]], entries: Sequence[Entry], target: Callable[[str], str]
 ) -> None:
-    """Beside files that go into a directory which was not listed."""
-    places = {parent(entry.path): parent(target(entry.path)) or "." for entry in files}
+    """Beside what goes into a directory which was not listed."""
+    places = {parent(entry.path): parent(target(entry.path)) or "." for entry in entries}
     for path, names in sftp.drive([_few(sftp, path, place) for path, place in places.items()], WIDTH):
-        parts[path] = [(name, found.size or 0) for name, found in names if is_any_part(name)]
+        parts[path] = [_part(name, found) for name, found in names if is_any_part(name)]
 
 
 def _few(sftp: Sftp, path: str, place: str) -> Steps[tuple[str, Names]]:
@@ -115,8 +137,7 @@ def _assign_parts(
         return
     for entry in entries:
         name = base(target(entry.path))
-        beside = parts.get(parent(entry.path), ())
-        mine = [part for part in beside if is_part(part[0], name) and not is_of_this_run(part[0])]
+        mine = _of(parts.get(parent(entry.path), ()), name)
         if mine:
             seen.parts[entry.path] = mine
 

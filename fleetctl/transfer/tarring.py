@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import takewhile
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import ChannelRefused, NoSpace, RequestRefused, ToolMissing, TransferError
+from fleetctl.errors import ChannelRefused, NoSpace, RequestRefused, SourceChanged, ToolMissing, TransferError
 from fleetctl.ssh.session import CommandPipe, Session
 from fleetctl.transfer.archive import ArchiveReader, Data, Member, ending, header, padding
 from fleetctl.transfer.batches import SMALL
@@ -22,7 +22,7 @@ from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import parent
 from fleetctl.transfer.plan import Step
 from fleetctl.transfer.system import local
-from fleetctl.transfer.upload import open_source
+from fleetctl.transfer.upload import check_still, open_source
 
 FEWEST = 32
 """Fewer files are not worth a stream of their own."""
@@ -123,10 +123,11 @@ def _member(step: Step, path: str, sent: Callable[[int], None]) -> Iterator[byte
                 with local(f"read {entry.origin}"):
                     piece = os.pread(descriptor, min(_PIECE, entry.size - place), place)
                 if not piece:
-                    raise TransferError(f"{entry.origin} shrank while it was read")
+                    raise SourceChanged(f"{entry.origin} shrank while it was read", hint="run it again")
                 sent(len(piece))
                 yield piece
                 place += len(piece)
+            check_still(entry, descriptor)
         finally:
             os.close(descriptor)
         yield padding(entry.size)

@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         source: where its bytes are read: an absolute local path, or a remote one. With a slash at its end it is the
             directory, where the thing has the same name as in `path`: one string for all that is in it.
         target: of a link, as it is stored.
+        identity: device and inode of a local file in one number; 0 when unknown.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     mode: int = 0o644
     source: str = ""
     target: str = ""
+    identity: int = 0
 
     @property
     def origin(self) -> str:
@@ -49,7 +51,12 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """All that is to be moved, and what was met and is not."""
+    """All that is to be moved, and what was met and is not.
+
+    Args:
+        mode: permission bits of the directory whose contents alone are taken.
+    """
 
     entries: tuple[Entry, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    mode: int = 0o777

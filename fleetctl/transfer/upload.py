@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fleetctl.errors import AccessDenied, FleetError, NoSpace, ServerFailure, SourceChanged, TooMuch, TransferError
 from fleetctl.ssh.pieces import FileRange
 from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
+from fleetctl.transfer.local import identity
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import part_name
 from fleetctl.transfer.plan import Step
@@ -18,6 +19,7 @@ from fleetctl.transfer.system import local
 from fleetctl.transfer.tree import Entry
 
 _LARGEST_UNSIZED = 64 * 1024 * 1024
+_WRITABLE = 0o200
 _UNDER_WAY = 16
 """Writes that are not yet answered; a server's window holds about eight of the largest."""
 RESUME_MARGIN = 8 * 1024 * 1024
@@ -53,21 +55,27 @@ def open_source(entry: Entry) -> int:
     with local(f"read {entry.origin}"):
         descriptor = os.open(entry.origin, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        _check_still(entry, descriptor)
+        check_still(entry, descriptor)
     except FleetError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _check_still(entry: Entry, descriptor: int) -> None:
-    """It may have grown, as logs do: what was there when the run began is sent. Raises: SourceChanged."""
+def check_still(entry: Entry, descriptor: int) -> None:
+    """It may have grown, as logs do: what was there when the run began is sent. Raises: SourceChanged.
+
+    Another file that has taken its place is no growth, though it be larger.
+    """
     with local(f"read {entry.origin}"):
         now = os.fstat(descriptor)
     if stat.S_ISREG(now.st_mode) and not now.st_size and not entry.size:
         return  # files in /proc change with every look
-    grown = now.st_size > entry.size
-    if not stat.S_ISREG(now.st_mode) or now.st_size < entry.size or (not grown and int(now.st_mtime) != entry.mtime):
+    if now.st_size > entry.size:
+        same = entry.identity in {0, identity(now)}
+    else:
+        same = now.st_size == entry.size and int(now.st_mtime) == entry.mtime
+    if not stat.S_ISREG(now.st_mode) or not same:
         raise SourceChanged(f"{entry.origin} was changed since the run began", hint="run it again")
 
 
@@ -115,7 +123,7 @@ def _written(
 ) -> Steps[None]:
     entry, shown = sending.step.entry, sending.target
     flags = WRITE if sending.begin else WRITE | CREATE | EXCLUSIVE
-    opened = sftp.open(sending.part, flags, sending.step.mode | 0o200, shown=shown)
+    opened = sftp.open(sending.part, flags, sending.step.mode | _WRITABLE, shown=shown)
     yield opened
     try:
         handle = sftp.handle(opened)
@@ -133,8 +141,9 @@ def _written(
                 yield from _confirmed(sftp, under_way, entry, moved)
         if not entry.size:
             yield from _unsized(sftp, handle, sending, descriptor, moved)
-        _check_still(entry, descriptor)
+        check_still(entry, descriptor)
         yield from _keep_owner(sftp, handle, sending)
+        yield from _keep_closed(sftp, handle, sending)
         under_way += [(ticket, None) for ticket in _attributes(sftp, handle, sending)]
         while under_way:
             yield from _confirmed(sftp, under_way, entry, moved)
@@ -170,6 +179,16 @@ def _keep_owner(sftp: Sftp, handle: bytes, sending: Sending) -> Steps[None]:
         yield sftp.fsetstat(handle, sending.part, owner=replaced.owner)  # refused to anybody else
 
 
+def _keep_closed(sftp: Sftp, handle: bytes, sending: Sending) -> Steps[None]:
+    """Nobody may write to it who may not at its source: the part had to be open to its owner."""
+    if sending.step.exact or sending.step.mode & _WRITABLE:
+        return
+    looked = sftp.fstat(handle, sending.target)
+    yield looked
+    left = sftp.attributes(looked).permissions & ~_WRITABLE
+    yield from _ok(sftp, sftp.fsetstat(handle, sending.target, mode=left))
+
+
 def _attributes(sftp: Sftp, handle: bytes, sending: Sending) -> list[Ticket]:
     """The owner first: a change of owner may take set-user-id bits away (chown(2))."""
     step, shown = sending.step, sending.target
@@ -178,8 +197,6 @@ def _attributes(sftp: Sftp, handle: bytes, sending: Sending) -> list[Ticket]:
         asked.append(sftp.fsetstat(handle, shown, owner=sending.owner))
     if step.exact:
         asked.append(sftp.fsetstat(handle, shown, mode=step.mode))
-    if sending.mtime is not None:
-        asked.append(sftp.fsetstat(handle, shown, mtime=sending.mtime))
     return asked
 
 
@@ -202,14 +219,19 @@ def _check_read(data: FileRange, entry: Entry) -> None:
             raise data.broken
 
 
-def put_in_place(sftp: Sftp, part: str, target: str, *, replaces: bool, backup: bool) -> Steps[TransferError | None]:
-    """Give a part its name. Returns: why that failed; the part is removed then.
+def put_in_place(
+    sftp: Sftp, part: str, target: str, *, replaces: bool, backup: bool, mtime: int | None = None
+) -> Steps[TransferError | None]:
+    """Give a part its name, and its time before. Returns: why that failed; the part is removed then.
 
+    Until now its time told that it is under way (see leftovers.py).
     In one step where the server has posix-rename@openssh.com. Elsewhere what stands there goes aside first, which
     leaves a moment without the file, and comes back when the second step fails.
     """
     aside = ""
     try:
+        if mtime is not None:
+            yield from _ok(sftp, sftp.setstat(part, mtime=mtime))
         if backup and replaces:
             aside = yield from _keep_old(sftp, target)
         if replaces and not aside and not sftp.replaces:

@@ -86,6 +86,8 @@ def test_many_names_of_one_machine_do_not_go_on_from_the_same_part(
     plant(here, {"big": content})
     age(here / "big")
     plant(far, {f".big.{SIZE}-{LONG_AGO}.0123456{n}.part": content[: SIZE // 2] for n in range(2)})
+    for name in parts(far):
+        age(far / name)
     ran = fleetctl("put", "--resume", "-i", three, here / "big", far)
     assert ran.exit_code == 0, ran.stderr
     assert names(far) == ["big"]
@@ -113,6 +115,8 @@ def test_no_file_is_half_there_wherever_it_is_cut(
         }
         assert whole.items() <= files.items()
     if command == "put":
+        for name in parts(far):
+            age(far / name)
         again = fleetctl("put", "-r", "--resume", "-i", one, here / "t", far)
         assert again.exit_code == 0, again.stderr
         assert {name: text for name, text in texts(far).items() if not name.startswith(".")} == files
@@ -129,6 +133,8 @@ def test_a_part_of_another_version_is_not_used(
         f".big.{SIZE + 1}-{LONG_AGO}.01234567.part": other,
     }
     plant(far, old | {f".bigger.{SIZE}-{LONG_AGO}.01234567.part": "of another file"})
+    for name in parts(far):
+        age(far / name)
     ran = fleetctl("put", "--resume", "-o", "json", "-i", one, here / "big", far)
     assert ran.json["hosts"][0]["totals"]["bytes"] == SIZE
     assert (far / "big").read_bytes() == content
@@ -168,6 +174,8 @@ def test_an_ordinary_run_starts_anew_and_cleans_up(
     plant(source, {"big": "new"})
     age(source / "big")
     plant(target, part)
+    for name in part:
+        age(target / name)
     words = (here / "big", far) if command == "put" else (far / "big", here)
     assert fleetctl(command, "-i", one, *words).exit_code == 0
     assert texts(target) == {"big": "new", ".other.1-1.01234567.part": "x"}
