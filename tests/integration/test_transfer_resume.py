@@ -141,7 +141,7 @@ def test_a_part_of_another_version_is_not_used(
     assert parts(far) == [f".bigger.{SIZE}-{LONG_AGO}.01234567.part"]
     give(here, far)
     for name, data in old.items():
-        plant(here / "out" / "h001", {name: data})
+        age(plant(here / "out" / "h001", {name: data}) / name)
     ran = fleetctl("get", "--resume", "-p", "-o", "json", "-i", one, far / "big", here / "out")
     assert ran.json["hosts"][0]["totals"]["bytes"] == SIZE
     assert names(here / "out" / "h001") == ["big"]
