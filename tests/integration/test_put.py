@@ -221,9 +221,9 @@ def test_a_replaced_file_keeps_its_mode(fleetctl: Fleetctl, one: Path, here: Pat
     plant(here, {"a": "new"})
     (here / "a").chmod(0o644)
     plant(far, {"a": "old"})
-    (far / "a").chmod(0o4750)
+    (far / "a").chmod(0o750)
     assert fleetctl("put", "-i", one, here / "a", far).exit_code == 0
-    assert ((far / "a").stat().st_mode & 0o7777, texts(far)) == (0o4750, {"a": "new"})
+    assert ((far / "a").stat().st_mode & 0o7777, texts(far)) == (0o750, {"a": "new"})
 
 
 def test_a_link_over_there_that_is_named_is_written_through(
