@@ -328,13 +328,14 @@ class Sftp:
             self._out.append(data)
         self._out_size += 9 + len(payload) + len(data)
         if self._out_size >= _FLUSH_SIZE:
-            self._flush()
+            self.flush()
         return ticket
 
     def _extended(self, name: bytes, payload: bytes, what: str) -> Ticket:
         return self._post(_EXTENDED, _packed(name) + payload, what)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what was posted, before a wait for something else than an answer."""
         if self._out:
             pieces, self._out, self._out_size = self._out, [], 0
             self._pipe.send(pieces)
@@ -345,7 +346,7 @@ class Sftp:
             self._note(packet)
 
     def _packets(self) -> Iterator[memoryview]:
-        self._flush()
+        self.flush()
         while self._in_size < self._needed:
             pieces = self._pipe.receive(self._needed - self._in_size)
             self._in += pieces

@@ -11,6 +11,7 @@ from fleetctl.errors import ServerFailure, SourceChanged, TooMuch, TransferError
 from fleetctl.ssh.sftp import READ, Sftp, Steps, Ticket
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.plan import Step
+from fleetctl.transfer.shared import Pace
 from fleetctl.transfer.tree import Entry
 
 _UNDER_WAY = 16
@@ -27,7 +28,7 @@ def download(
     sftp: Sftp,
     step: Step,
     landing: Landing,
-    take: Callable[[int], int],
+    pace: Pace,
     moved: Callable[[int], None],
     *,
     resume: bool,
@@ -35,7 +36,7 @@ def download(
     """Read all of a file into a temporary one. Returns: that, or why it failed; it is removed then.
 
     Args:
-        take: waits until so many bytes may come, at most; returns how many may.
+        pace: how fast bytes may come.
         moved: told of bytes that were written.
     """
     source = step.entry.origin
@@ -46,7 +47,7 @@ def download(
     except TransferError as error:
         return None, error
     try:
-        return (yield from _arrived(sftp, handle, step, landing, take, moved, resume=resume))
+        return (yield from _arrived(sftp, handle, step, landing, pace, moved, resume=resume))
     finally:
         sftp.close(handle, source)
 
@@ -56,19 +57,19 @@ def _arrived(
     handle: bytes,
     step: Step,
     landing: Landing,
-    take: Callable[[int], int],
+    pace: Pace,
     moved: Callable[[int], None],
     *,
     resume: bool,
 ) -> Steps[Fetched]:
     try:
-        step, early = yield from _opened(sftp, handle, step, take)
+        step, early = yield from _opened(sftp, handle, step, pace)
         arriving = landing.begin(step, resume=resume)
     except TransferError as error:
         return None, error
     try:
         if step.entry.size:
-            yield from _sized(sftp, handle, arriving, early, take, moved)
+            yield from _sized(sftp, handle, arriving, early, pace, moved)
             size = step.entry.size
         else:
             size = yield from _unsized(sftp, handle, arriving, moved)
@@ -82,7 +83,7 @@ def _arrived(
     return arriving, None
 
 
-def _opened(sftp: Sftp, handle: bytes, step: Step, take: Callable[[int], int]) -> Steps[tuple[Step, deque[_Read]]]:
+def _opened(sftp: Sftp, handle: bytes, step: Step, pace: Pace) -> Steps[tuple[Step, deque[_Read]]]:
     """The file as it is now: what was listed may have been replaced. A small one is asked for along with that."""
     entry = step.entry
     early: deque[_Read] = deque()
@@ -90,7 +91,7 @@ def _opened(sftp: Sftp, handle: bytes, step: Step, take: Callable[[int], int]) -
         return step, early
     looked = sftp.fstat(handle, entry.origin)
     if entry.size <= sftp.largest_read:
-        size = take(entry.size)
+        size = pace.take_next(entry.size, sftp, under_way=False)
         early.append((sftp.read(handle, 0, size, entry.origin), 0, size))
     yield looked
     now = sftp.attributes(looked)
@@ -108,7 +109,7 @@ def _sized(
     handle: bytes,
     arriving: Arriving,
     under_way: deque[_Read],
-    take: Callable[[int], int],
+    pace: Pace,
     moved: Callable[[int], None],
 ) -> Steps[None]:
     """As many bytes as it had when it was opened: a log that grows meanwhile is whole up to there."""
@@ -118,7 +119,9 @@ def _sized(
     place = max(arriving.begin, sum(size for _, _, size in under_way))
     while place < entry.size or under_way:
         while place < entry.size and len(under_way) < _UNDER_WAY:
-            size = take(min(sftp.largest_read, entry.size - place))
+            size = pace.take_next(min(sftp.largest_read, entry.size - place), sftp, under_way=bool(under_way))
+            if not size:
+                break
             under_way.append((sftp.read(handle, place, size, entry.origin), place, size))
             place += size
         ticket, start, size = under_way.popleft()

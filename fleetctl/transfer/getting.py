@@ -312,7 +312,7 @@ class Getting:
 
     def _fetch(self, sftp: Sftp, step: Step) -> Steps[tuple[Step, Fetched]]:
         counted = Counted(self._account.moved)
-        fetched = yield from download(sftp, step, self._landing, self._pace.take, counted, resume=self._choices.resume)
+        fetched = yield from download(sftp, step, self._landing, self._pace, counted, resume=self._choices.resume)
         if fetched[0] is None:
             counted.take_back()
         return step, fetched

@@ -322,7 +322,7 @@ class Putting:
         mtime = entry.mtime if self._choices.keeps_times else None
         sending = Sending(step, target, part, begin, owner, mtime)
         counted = Counted(self._account.moved)
-        error = yield from upload(sftp, sending, self._pace.take, counted)
+        error = yield from upload(sftp, sending, self._pace, counted)
         if error is not None:
             counted.take_back()
         return sending, error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fleetctl.cancel import Cancel
+from fleetctl.ssh.sftp import Sftp
 from fleetctl.transfer.digests import LocalDigests
 from fleetctl.transfer.throttle import Throttle
 
@@ -27,10 +28,22 @@ class Pace:
 
     def take(self, most: int) -> int:
         """Wait until bytes may move, `most` of them or fewer. Returns: how many. Raises: Cancelled."""
-        size = min(throttle.piece(most) for throttle in self._throttles)
+        size = self._piece(most)
         for throttle in self._throttles:
             throttle.take(size, self._cancel)
         return size
+
+    def take_next(self, most: int, sftp: Sftp, *, under_way: bool) -> int:
+        """The same for a request of many. Returns: 0 where it would wait while there are answers to wait for."""
+        size = self._piece(most)
+        if not all(throttle.has(size) for throttle in self._throttles):
+            if under_way:
+                return 0
+            sftp.flush()
+        return self.take(most)
+
+    def _piece(self, most: int) -> int:
+        return min(throttle.piece(most) for throttle in self._throttles)
 
     def pass_on(self, moved: Callable[[int], None]) -> Callable[[int], None]:
         """What waits until so many bytes may move, and then tells `moved`."""

@@ -32,6 +32,14 @@ class Throttle:
             return most
         return min(most, max(_SMALLEST_PIECE, int(self._rate * _BURST_SECONDS)))
 
+    def has(self, size: int) -> bool:
+        """Whether so many bytes may move without a wait."""
+        if self._rate is None:
+            return True
+        with self._due_lock:
+            now = self._clock()
+            return max(self._free_at, now - _BURST_SECONDS) + size / self._rate <= now
+
     def take(self, size: int, cancel: Cancel) -> None:
         """Wait until `size` bytes may move. Raises: Cancelled."""
         if self._rate is None:

@@ -15,6 +15,7 @@ from fleetctl.transfer.local import identity
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import part_name
 from fleetctl.transfer.plan import Step
+from fleetctl.transfer.shared import Pace
 from fleetctl.transfer.system import local
 from fleetctl.transfer.tree import Entry
 
@@ -79,13 +80,11 @@ def check_still(entry: Entry, descriptor: int) -> None:
         raise SourceChanged(f"{entry.origin} was changed since the run began", hint="run it again")
 
 
-def upload(
-    sftp: Sftp, sending: Sending, take: Callable[[int], int], moved: Callable[[int], None]
-) -> Steps[TransferError | None]:
+def upload(sftp: Sftp, sending: Sending, pace: Pace, moved: Callable[[int], None]) -> Steps[TransferError | None]:
     """Write all of a file to its part. Returns: why it failed; the part is removed then, unless it may be resumed.
 
     Args:
-        take: waits until so many bytes may go, at most; returns how many may.
+        pace: how fast bytes may go.
         moved: told of bytes that the server has.
     """
     try:
@@ -93,7 +92,7 @@ def upload(
     except TransferError as error:
         return error
     try:
-        yield from _written(sftp, sending, descriptor, take, moved)
+        yield from _written(sftp, sending, descriptor, pace, moved)
     except TransferError as error:
         reason = yield from _reason(sftp, sending, error)
         yield sftp.remove(sending.part)  # its own failure would tell nothing new
@@ -118,9 +117,7 @@ def _reason(sftp: Sftp, sending: Sending, error: TransferError) -> Steps[Transfe
     return NoSpace(f"cannot write {sending.target}: no space left there", hint="make room, then run it again")
 
 
-def _written(
-    sftp: Sftp, sending: Sending, descriptor: int, take: Callable[[int], int], moved: Callable[[int], None]
-) -> Steps[None]:
+def _written(sftp: Sftp, sending: Sending, descriptor: int, pace: Pace, moved: Callable[[int], None]) -> Steps[None]:
     entry, shown = sending.step.entry, sending.target
     flags = WRITE if sending.begin else WRITE | CREATE | EXCLUSIVE
     opened = sftp.open(sending.part, flags, sending.step.mode | _WRITABLE, shown=shown)
@@ -134,10 +131,12 @@ def _written(
         under_way: deque[tuple[Ticket, FileRange | None]] = deque()
         place = sending.begin
         while place < entry.size:
-            data = FileRange(descriptor, place, take(min(sftp.largest_write, entry.size - place)))
-            under_way.append((sftp.write(handle, place, data, shown), data))
-            place += len(data)
-            if len(under_way) >= _UNDER_WAY:
+            size = pace.take_next(min(sftp.largest_write, entry.size - place), sftp, under_way=bool(under_way))
+            if size:
+                data = FileRange(descriptor, place, size)
+                under_way.append((sftp.write(handle, place, data, shown), data))
+                place += size
+            if not size or len(under_way) >= _UNDER_WAY:
                 yield from _confirmed(sftp, under_way, entry, moved)
         if not entry.size:
             yield from _unsized(sftp, handle, sending, descriptor, moved)

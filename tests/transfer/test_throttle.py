@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import Cancelled
+from fleetctl.ssh.sftp import Sftp
+from fleetctl.transfer.shared import Pace
 from fleetctl.transfer.throttle import Throttle
+from tests.support.sftp.scripted import Scripted
 
 
 class Clock(Cancel):
@@ -121,3 +124,38 @@ def test_who_waits_is_called_off() -> None:
 )
 def test_pieces_are_small_where_the_limit_is_slow(rate: float, most: int, piece: int) -> None:
     assert Throttle(rate).piece(most) == piece
+
+
+def test_what_would_have_to_wait_is_known_before() -> None:
+    clock = Clock()
+    throttle = Throttle(1000, clock)
+    assert throttle.has(250)
+    assert not throttle.has(251)
+    throttle.take(200, clock)
+    assert throttle.has(50)
+    assert not throttle.has(51)
+    assert Throttle(None, clock).has(1 << 40)
+    assert clock.waits == []
+
+
+def test_no_turn_is_waited_for_while_answers_may_come() -> None:
+    """Else a host would wait for the turns of all its requests, and with it all others, before it sends the first."""
+    clock = Clock()
+    sftp = Sftp(Scripted(lambda _: b""))
+    pace = Pace(Throttle(100_000, clock), Throttle(None, clock), clock)
+    assert [pace.take_next(25_000, sftp, under_way=turn > 0) for turn in range(3)] == [25_000, 0, 0]
+    assert clock.waits == []
+    assert pace.take_next(25_000, sftp, under_way=False) == 25_000
+    assert clock.waits == [pytest.approx(0.25)]
+
+
+def test_requests_go_out_before_a_turn_is_waited_for() -> None:
+    clock = Clock()
+    pipe = Scripted(lambda _: b"")
+    sftp = Sftp(pipe)
+    pace = Pace(Throttle(100_000, clock), Throttle(None, clock), clock)
+    pace.take_next(25_000, sftp, under_way=False)
+    sftp.stat("x")
+    assert len(pipe.requests) == 1
+    pace.take_next(25_000, sftp, under_way=False)
+    assert len(pipe.requests) == 2
