@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -45,6 +46,13 @@ def target(beside: Beside, command: str) -> Path:
     return beside.there if command == "put" else beside.here / BAD
 
 
+def later(beside: Beside) -> None:
+    """Make what was left so old that nobody can be writing to it any more."""
+    for top in (beside.far, beside.there, beside.here):
+        for part in parts(top):
+            age(top / part, int(time.time()) - 600)
+
+
 def cut_off(fate: Fate) -> bool:
     return (fate.status, fate.code) == ("unreachable", "connection-lost")
 
@@ -58,6 +66,7 @@ def test_a_large_file_is_completed_after_a_cut(beside: Beside, command: str, fra
         (part,) = names(target(beside, command))
         assert re.fullmatch(rf"\.big\.{SIZE}-1500000000\.[0-9a-f]{{8}}\.part", part)
         server.behaviour = Behaviour()
+        later(beside)
         again = beside(server, command, "--resume", *words)
     assert again.status == "ok"
     assert names(target(beside, command)) == ["big"]
@@ -74,6 +83,7 @@ def test_a_tree_is_completed_after_a_cut(beside: Beside, command: str, fraction:
     with serve(beside.root, Behaviour(before=(hangs_up(moved=int(size * fraction)),))) as server:
         assert cut_off(beside(server, command, "-r", "--via", "sftp", *words))
         server.behaviour = Behaviour()
+        later(beside)
         assert beside(server, command, "-r", "--resume", *words).status == "ok"
     found = {name: (target(beside, command) / name).read_bytes() for name in SMALL}
     assert found == SMALL
@@ -115,6 +125,7 @@ def test_ctrl_c_leaves_a_part_to_go_on_from(beside: Beside, command: str) -> Non
         for top in (target(beside, command), beside.far if command == "put" else beside.here / SOUND):
             assert names(top) == parts(top)
             assert len(parts(top)) == 1
+        later(beside)
         assert beside(server, command, "--resume", *words).status == "ok"
     assert "interrupted" in ran.stderr
     assert (target(beside, command) / "big").read_bytes() == LARGE
@@ -171,6 +182,7 @@ def test_time_that_is_over_leaves_a_part_as_well(beside: Beside, command: str) -
         ran = beside.fleetctl(command, *slow, *words)
         assert ran.json["hosts"][0]["status"] == "timeout"
         assert names(target(beside, command)) == parts(target(beside, command)) != []
+        later(beside)
         assert beside(server, command, "--resume", *words).status == "ok"
     assert (target(beside, command) / "big").read_bytes() == LARGE
 
