@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.beside import BAD, SOUND, Beside, Fate
 from tests.support.sftp.behaviour import Behaviour
-from tests.support.sftp.bends import endless_depth, endless_listing, fails, lists
-from tests.support.sftp.wire import PERMISSION_DENIED, Named, named
+from tests.support.sftp.bends import endless_depth, endless_listing, fails, lists, on
+from tests.support.sftp.wire import ATTRIBUTES, PERMISSION_DENIED, Named, framed, named
 from tests.support.sftp_servers import serve
 from tests.support.trees import names, parts, plant, texts
 
@@ -179,6 +179,12 @@ def test_a_listing_that_says_nothing_of_its_files_is_no_reason_to_guess(beside: 
 
 
 def test_a_size_without_measure_is_found_out(beside: Beside) -> None:
-    fate = fetched(beside, Behaviour(names=lists(named("huge", size=1 << 63)), bait=EVIL))
+    huge = named("huge", size=1 << 63)
+
+    def insists(answer: bytes) -> bytes:
+        return framed(ATTRIBUTES, answer[5:9] + huge.attributes.packed())
+
+    behaviour = Behaviour(names=lists(huge), bait=EVIL, bends=(on("fstat", insists),))
+    fate = fetched(beside, behaviour, "-r", "--exclude", "good", f"{beside.where}/t", beside.here)
     assert (fate.status, fate.code) == ("failed", "source-changed")
-    assert texts(beside.here / BAD) == {"t/good": "good"}
+    assert names(beside.here / BAD) == ["t"]
