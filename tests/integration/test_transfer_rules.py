@@ -118,6 +118,7 @@ def test_delete_makes_a_directory_there_the_same(
         ".a.1-1.01234567.part": "",
     }
     plant(far, {f"t/{name}": text for name, text in old.items()} | {"safe/x": "X", "beside": "stays"})
+    age(far / "t" / ".a.1-1.01234567.part")
     options = ["-r", "--delete", "-y", "--exclude", "*.log", "-o", "json"]
     ran = fleetctl("put", *options, "-i", one, f"{here}/t{slash}", f"{far}/t" if slash else far)
     assert ran.exit_code == 0, ran.stderr
