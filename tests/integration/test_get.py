@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fleetctl import Fleetctl
-from tests.support.sshd import Sshd
+from tests.support.sshd import Sshd, SshdStarter
 from tests.support.trees import empty, names, parts, plant, texts
 
 TREE = {"one.conf": "1", "two.txt": "22", "sub/three.conf": "333", "sub/deep/four.txt": "4444", "hollow/": ""}
@@ -167,7 +167,7 @@ def test_the_home_itself_is_its_contents(
 
 
 @pytest.fixture
-def start_home(start_sshd, far: Path, tmp_path: Path) -> tuple[Path, Path]:  # type: ignore[no-untyped-def]
+def start_home(start_sshd: SshdStarter, far: Path, tmp_path: Path) -> tuple[Path, Path]:
     """A server whose sessions begin in `far`, and its inventory."""
     return start_sshd(f"ForceCommand internal-sftp -d {far}").inventory(tmp_path, 1), far
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,16 +68,15 @@ def test_a_private_directory_is_never_open_to_others(
 ) -> None:
     plant(here, MANY)
     (here / "t").chmod(0o700)
-    more = (*options, "--via", "tar", "--limit", "400kB/s")
+    more = (*options, "--via", "tar", "--limit", "400kB/s", "-o", "ndjson")
     with fleetctl.start("put", "-r", *more, "-i", one, f"{here}/t{slash}", far / "new") as running:
-        while not (found := list(far.iterdir())):
-            time.sleep(0.01)
-        seen = {mode(path) for path in found}
-        time.sleep(0.5)
-        seen |= {mode(path) for path in far.iterdir()}
+        seen = []
+        for bytes_moved in (r'"bytes":[1-9]', r'"bytes":[3-9]\d{5}'):
+            running.wait_for_match(bytes_moved)
+            seen += [mode(path) for path in far.iterdir()]
         ran = running.finish()
     assert ran.exit_code == 0, ran.stderr
-    assert seen == {0o700}
+    assert seen == [0o700, 0o700]
     assert mode(far / "new") == 0o700
     assert len(names(far / "new")) == 40
 
@@ -147,15 +149,28 @@ def test_what_another_transfer_has_under_way_is_left_to_it(
     assert names(far) == ["big"]
 
 
+@contextmanager
+def written_to(path: Path) -> Iterator[None]:
+    """Somebody writes to a file until the block ends, several times a second."""
+    over = threading.Event()
+
+    def write() -> None:
+        while path.exists() and not over.wait(0.1):
+            os.utime(path)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join(10)
+
+
 def test_nothing_goes_on_from_a_part_that_is_written_to(fleetctl: Fleetctl, one: Path, large: Path, far: Path) -> None:
     live = part(far, large, seconds=0)
-    with fleetctl.start("put", "--resume", "-o", "ndjson", "-i", one, large, far) as running:
-        for _ in range(60):
-            if not live.exists() or (far / "big").exists():
-                break
-            os.utime(live)
-            time.sleep(0.1)
-        ran = running.finish()
+    with written_to(live):
+        ran = fleetctl("put", "--resume", "-o", "ndjson", "-i", one, large, far)
     assert ran.exit_code == 0, ran.stdout
     assert names(far) == [live.name, "big"]
     assert f'"bytes":{12 * MIB}' in ran.stdout
