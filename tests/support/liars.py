@@ -55,12 +55,8 @@ def _says_hi(channel: Channel) -> None:
     channel.close()
 
 
-class _Server(ServerInterface):
-    """Takes the password and every Ed25519 key; does the same whatever is asked for."""
-
-    def __init__(self, does: Callable[[Channel], None] = _says_hi) -> None:
-        self._does = does
-        self.threads: list[threading.Thread] = []
+class Admitting(ServerInterface):
+    """Takes the password and every Ed25519 key, and opens every channel."""
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey,password"
@@ -73,6 +69,14 @@ class _Server(ServerInterface):
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED
+
+
+class _Server(Admitting):
+    """Does the same whatever is asked for."""
+
+    def __init__(self, does: Callable[[Channel], None] = _says_hi) -> None:
+        self._does = does
+        self.threads: list[threading.Thread] = []
 
     def check_channel_exec_request(self, channel: Channel, command: bytes) -> bool:
         # After the reply, which paramiko sends when this returns.

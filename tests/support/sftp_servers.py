@@ -20,11 +20,11 @@ from typing import IO, Any
 
 import paramiko
 import yaml
-from paramiko import Channel, Message, PKey, ServerInterface, Transport
-from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED, cMSG_CHANNEL_SUCCESS
+from paramiko import Channel, Message, Transport
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 from tests.support import broken, processes
-from tests.support.liars import HOST_KEY, PASSWORD
+from tests.support.liars import HOST_KEY, PASSWORD, Admitting
 from tests.support.sftp import loop
 from tests.support.sftp.behaviour import Behaviour, ConnectionEnds
 from tests.support.sftp.loop import Record
@@ -129,22 +129,10 @@ class _Transport(Transport):
             self.waiting.pop()()
 
 
-class _Interface(ServerInterface):
+class _Interface(Admitting):
     def __init__(self, server: SftpServer, transport: _Transport) -> None:
         self._server = server
         self._transport = transport
-
-    def get_allowed_auths(self, username: str) -> str:
-        return "publickey,password"
-
-    def check_auth_password(self, username: str, password: str) -> int:
-        return AUTH_SUCCESSFUL if password == PASSWORD else AUTH_FAILED
-
-    def check_auth_publickey(self, username: str, key: PKey) -> int:
-        return AUTH_SUCCESSFUL if key.get_name() == "ssh-ed25519" else AUTH_FAILED
-
-    def check_channel_request(self, kind: str, chanid: int) -> int:
-        return OPEN_SUCCEEDED
 
     def check_channel_subsystem_request(self, channel: Channel, name: str) -> bool:
         behaviour, record = self._server.behaviour, self._server.record
