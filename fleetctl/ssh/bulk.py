@@ -15,6 +15,7 @@ from paramiko import Channel, SSHException
 from paramiko.buffered_pipe import BufferedPipe
 
 from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.packets import Sink
 from fleetctl.ssh.pieces import Piece, cut
 from fleetctl.ssh.translate import Stage, translated
 from fleetctl.ssh.transport import LeanTransport
@@ -22,6 +23,7 @@ from fleetctl.ssh.transport import LeanTransport
 _LOOK_SECONDS = 0.5
 _COMPLAINTS_KEPT = 4096
 _SILENCE_SECONDS = 20.0
+_LARGEST_PORTION = 256 * 1024
 
 
 T = TypeVar("T")
@@ -46,7 +48,10 @@ class BulkPipe:
         self._complaints = Complaints(2 * window_size)
         channel.in_buffer = self._inbox
         channel.in_stderr_buffer = self._complaints
-        transport.deliver(channel, self._inbox.put)
+        # Under channel.lock: how much of the server's window somebody waits for, and what is worth waiting for.
+        self._enough = 0
+        self._portion = max(1, min(_LARGEST_PORTION, channel.out_window_size // 4))
+        transport.deliver(channel, Sink(self._inbox.put, self._widen))
 
     def send(self, pieces: Sequence[Piece]) -> None:
         rest = pieces
@@ -102,11 +107,19 @@ class BulkPipe:
         return bool(complained)
 
     def _allowed(self, wanted: int) -> int:
-        """Take of the server's window, when there is some. Returns: how many bytes; 0 when the channel has ended."""
+        """Take of the server's window, when there is some. Returns: how many bytes; 0 when the channel has ended.
+
+        A server gives back its window in small portions: to send each at once would be a wake-up and a call of the
+        kernel for every third packet. Who waits for more than there will be goes on with what there is.
+        """
         channel = self._channel
         with channel.lock:
-            if not channel.out_window_size and not channel.closed:
+            self._enough = min(wanted, self._portion)
+            if channel.out_window_size < self._enough and not channel.closed:
                 channel.out_buffer_cv.wait(_LOOK_SECONDS)
+                if channel.out_window_size < self._enough:
+                    self._portion = max(1, self._portion // 2)
+            self._enough = 0
             if not channel.out_window_size and not (channel.closed or channel.eof_sent):
                 raise TimeoutError
             if channel.closed or channel.eof_sent:
@@ -114,6 +127,13 @@ class BulkPipe:
             size = min(wanted, channel.out_window_size)
             channel.out_window_size -= size
             return int(size)
+
+    def _widen(self, size: int) -> None:
+        channel = self._channel
+        with channel.lock:
+            channel.out_window_size += size
+            if 0 < self._enough <= channel.out_window_size:
+                channel.out_buffer_cv.notify_all()
 
 
 class Complaints(BufferedPipe):  # type: ignore[type-arg]  # likewise

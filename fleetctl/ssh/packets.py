@@ -15,18 +15,17 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko import Message, SSHException
 from paramiko.packet import NeedRekeyException, Packetizer
 
-from fleetctl.ssh.pieces import Piece, fill
+from fleetctl.ssh.outbox import BLOCK_SIZE, TAG_SIZE, Outbox, Packet, padding
+from fleetctl.ssh.pieces import Piece, cut, fill
 from fleetctl.ssh.wire import Wire
 
-_TAG_SIZE = 16
-_BLOCK_SIZE = 16
 _MAX_PACKET_SIZE = 1024 * 1024
 _MAX_HELD_BYTES = 64 * 1024 * 1024
 _MSG_IGNORE = 2
@@ -37,11 +36,12 @@ _MSG_CHANNEL_DATA = 94
 _MSG_CHANNEL_OPEN_CONFIRMATION = 91
 _MSG_CHANNEL_WINDOW_ADJUST = 93
 _MSG_CHANNEL_CLOSE = 97
-_MOST_AT_ONCE = 8
-_ROOM_PER_PACKET = 64
-"""At least what a packet takes besides its data: length, padding, head of the message, tag."""
+_FOR_SINKS = frozenset({_MSG_CHANNEL_DATA, _MSG_CHANNEL_WINDOW_ADJUST})
+_DATA_START = 10
+"""Behind the length of the padding, the kind, the number of the channel and the size of its data."""
 _length = struct.Struct(">I")
 _counter = struct.Struct(">Q")
+_channel_and_size = struct.Struct(">II")
 
 
 class ChannelData(Message):
@@ -58,21 +58,27 @@ class ChannelData(Message):
         self._pieces = pieces
         self.most = most
 
-    def parts(self) -> Iterator[tuple[int, Sequence[Piece]]]:
-        """Size and pieces of what goes into each packet."""
-        part: list[Piece] = []
-        room = self.most
-        for piece in self._pieces:
-            start, end = 0, len(piece)
-            while end - start >= room:
-                part.append(piece[start : start + room])
-                yield self.most, part
-                start, part, room = start + room, [], self.most
-            if start < end:
-                part.append(piece[start:])
-                room -= end - start
-        if part:
-            yield self.most - room, part
+    def parts(self, size: int) -> Iterator[tuple[int, Sequence[Piece]]]:
+        """The pieces in portions of `size` bytes, and of what remains."""
+        rest = self._pieces
+        left = sum(map(len, rest))
+        while left:
+            now = min(size, left)
+            part, rest = cut(rest, now)
+            yield now, part
+            left -= now
+
+
+class Sink(NamedTuple):
+    """Takes what arrives for a channel, in the thread that reads; raising ends the connection.
+
+    Args:
+        data: bytes, as they come.
+        window: how many bytes more may be sent (RFC 4254, 5.2).
+    """
+
+    data: Callable[[memoryview], None]
+    window: Callable[[int], None]
 
 
 class _Direction:
@@ -92,6 +98,12 @@ class _Direction:
         self.packets += 1
         self.bytes += size
         return nonce
+
+    def seal(self, packets: Sequence[Packet]) -> None:
+        """Encrypt packets, whose lengths are sent as they are."""
+        encrypt = self.cipher.encrypt_into
+        for plain, length, room in packets:
+            encrypt(self.next_nonce(len(plain)), plain, length, room)
 
     @property
     def worn(self) -> bool:
@@ -125,10 +137,9 @@ class PacketLayer(Packetizer):
         self._held_bytes = 0
         self._sending_lock = threading.Lock()
         self._closed_channels: set[bytes] = set()
-        self._outbox = memoryview(b"")
-        self._plain = memoryview(b"")
-        self.sinks: dict[int, Callable[[memoryview], None]] = {}
-        """Who takes the data of a channel, by its number on our side, called by the thread that reads."""
+        self._outbox: Outbox | None = None
+        self.sinks: dict[int, Sink] = {}
+        """By the number of the channel on our side."""
 
     def start_handshake(self, timeout: float) -> None:
         """No timer: its thread can hold up the exit for 15 s, and our own deadline covers the handshake."""
@@ -205,47 +216,28 @@ class PacketLayer(Packetizer):
         return True
 
     def _send_data(self, data: ChannelData) -> None:
-        if self._outward is None:
-            for size, part in data.parts():
-                plain = bytearray(size)
-                fill(memoryview(plain), part)
-                super().send_message(Message(data.asbytes() + _length.pack(size) + plain))
+        head, outward = data.asbytes(), self._outward
+        if outward is None:
+            for size, part in data.parts(data.most):
+                plain = memoryview(bytearray(size))
+                fill([plain], part)
+                super().send_message(Message(head + _length.pack(size) + plain))
             return
-        room = data.most + _ROOM_PER_PACKET
-        if len(self._outbox) < _MOST_AT_ONCE * room:
-            self._outbox = memoryview(bytearray(_MOST_AT_ONCE * room))
-            self._plain = memoryview(bytearray(room))
-        end = 0
-        head = data.asbytes()
-        for size, part in data.parts():
-            end += self._seal_into(self._outbox[end:], head + _length.pack(size), size, part, self._outward)
-            if len(self._outbox) - end < room:
-                self._wire.send_all(self._outbox[:end])
-                end = 0
-        self._wire.send_all(self._outbox[:end])
-
-    def _seal_into(self, out: memoryview, head: bytes, size: int, part: Sequence[Piece], outward: _Direction) -> int:
-        """Returns: how many bytes of `out` the packet takes."""
-        padding = _padding(len(head) + size)
-        start = 1 + len(head)
-        total = start + size + padding
-        plain = self._plain[:total]
-        plain[:start] = b"%c%b" % (padding, head)
-        fill(plain[start : start + size], part)
-        plain[start + size :] = bytes(padding)
-        out[:4] = length = _length.pack(total)
-        outward.cipher.encrypt_into(outward.next_nonce(total), plain, length, out[4 : 4 + total + _TAG_SIZE])
-        return 4 + total + _TAG_SIZE
+        outbox = self._outbox
+        if outbox is None or (outbox.head, outbox.most) != (head, data.most):
+            outbox = self._outbox = Outbox(head, data.most)
+        for size, part in data.parts(outbox.size):
+            self._wire.send_all(outbox.sealed(part, size, outward.seal))
 
     def _seal(self, payload: bytes, outward: _Direction) -> None:
-        padding = _padding(len(payload))
-        head = _length.pack(len(payload) + 1 + padding)
+        needed = padding(len(payload))
+        head = _length.pack(len(payload) + 1 + needed)
         # Zeros will do: under an authenticated cipher random padding hides nothing more.
-        plain = b"%c%b%b" % (padding, payload, bytes(padding))
+        plain = b"%c%b%b" % (needed, payload, bytes(needed))
         self.write_all(head + outward.cipher.encrypt(outward.next_nonce(len(plain)), plain, head))
 
     def _open_message(self, inward: _Direction) -> tuple[int, Message]:
-        """The next message that is not data for one of the sinks."""
+        """The next message that is not for one of the sinks."""
         plain, end = self._open(inward)
         while self._delivered(plain, end):
             if self.need_rekey():
@@ -259,9 +251,9 @@ class PacketLayer(Packetizer):
         """One packet: its bytes, from the length of its padding on, and where that padding begins."""
         head = bytes(self._take(4, at_rest=True))
         (size,) = _length.unpack(head)
-        if not _BLOCK_SIZE <= size <= _MAX_PACKET_SIZE or size % _BLOCK_SIZE:
+        if not BLOCK_SIZE <= size <= _MAX_PACKET_SIZE or size % BLOCK_SIZE:
             raise SSHException("Invalid packet blocking")
-        sealed = self._take(size + _TAG_SIZE)
+        sealed = self._take(size + TAG_SIZE)
         if inward.worn_out:
             raise SSHException("Remote transport is ignoring rekey requests")
         try:
@@ -274,16 +266,20 @@ class PacketLayer(Packetizer):
         return plain, end
 
     def _delivered(self, plain: bytes, end: int) -> bool:
-        """Whether it was data for someone who takes it as it comes. While keys are exchanged it has to wait."""
-        if plain[1] != _MSG_CHANNEL_DATA or self._exchanging or self._held or not self.sinks:
+        """Whether it was for someone who takes it as it comes. While keys are exchanged it has to wait."""
+        kind = plain[1]
+        if kind not in _FOR_SINKS or self._exchanging or self._held or not self.sinks or end < _DATA_START:
             return False
-        sink = self.sinks.get(_length.unpack_from(plain, 2)[0])
+        channel, size = _channel_and_size.unpack_from(plain, 2)
+        sink = self.sinks.get(channel)
         if sink is None:
             return False
-        (size,) = _length.unpack_from(plain, 6)
-        if size > end - 10:
+        if kind == _MSG_CHANNEL_WINDOW_ADJUST:
+            sink.window(size)
+        elif size > end - _DATA_START:
             raise SSHException("Invalid packet: its data is longer than itself")
-        sink(memoryview(plain)[10 : 10 + size])
+        else:
+            sink.data(memoryview(plain)[_DATA_START : _DATA_START + size])
         self._received = (self._received + 1) & 0xFFFF_FFFF
         return True
 
@@ -295,12 +291,6 @@ class PacketLayer(Packetizer):
             except TimeoutError:
                 if at_rest and not self._wire.pending and self.need_rekey():
                     raise NeedRekeyException from None
-
-
-def _padding(size: int) -> int:
-    """For a payload of that size (RFC 4253, 6): at least four bytes, to a whole number of blocks."""
-    padding = _BLOCK_SIZE - (size + 1) % _BLOCK_SIZE
-    return padding if padding >= 4 else padding + _BLOCK_SIZE
 
 
 def _direction(settings: dict[str, Any], nonce: str) -> _Direction | None:

@@ -32,22 +32,25 @@ class FileRange:
         start, stop = part.start or 0, self.size if part.stop is None else min(part.stop, self.size)
         return FileRange(self.descriptor, self.offset + start, stop - start, self._of)
 
-    def read_into(self, room: memoryview) -> None:
-        """`room` has exactly its size."""
-        place = count = 0
+    def read_into(self, rooms: Sequence[memoryview]) -> None:
+        """`rooms` are one after another, and have exactly its size."""
+        place = 0
         try:
-            place = count = os.preadv(self.descriptor, [room], self.offset)
+            count = place = os.preadv(self.descriptor, rooms, self.offset)
             while place < self.size and count:
-                count = os.preadv(self.descriptor, [room[place:]], self.offset + place)
+                count = os.preadv(self.descriptor, _behind(rooms, place), self.offset + place)
                 place += count
         except OSError as error:
             self._of.broken = error
         if place < self.size:
             self._of.broken = self._of.broken or EOFError()
-            room[place:] = bytes(self.size - place)
+            for room in _behind(rooms, place):
+                room[:] = bytes(len(room))
 
 
 Piece = memoryview | FileRange
+
+_NOTHING = memoryview(b"")
 
 
 def cut(pieces: Sequence[Piece], size: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
@@ -61,13 +64,41 @@ def cut(pieces: Sequence[Piece], size: int) -> tuple[Sequence[Piece], Sequence[P
     return pieces, []
 
 
-def fill(room: memoryview, pieces: Sequence[Piece]) -> None:
-    """Put pieces one after the other into a buffer of their size."""
-    place = 0
+def fill(rooms: Sequence[memoryview], pieces: Sequence[Piece]) -> None:
+    """Put pieces one after another into rooms, which together hold as much or more."""
+    free = iter(rooms)
+    room = _NOTHING
     for piece in pieces:
-        end = place + len(piece)
-        if isinstance(piece, FileRange):
-            piece.read_into(room[place:end])
-        else:
-            room[place:end] = piece
-        place = end
+        taken: list[memoryview] = []
+        left = len(piece)
+        while left:
+            room = room or next(free)
+            size = len(room)
+            if left < size:
+                taken.append(room[:left])
+                room = room[left:]
+                break
+            taken.append(room)
+            room = _NOTHING
+            left -= size
+        _put(piece, taken)
+
+
+def _put(piece: Piece, rooms: Sequence[memoryview]) -> None:
+    if isinstance(piece, FileRange):
+        piece.read_into(rooms)
+        return
+    place = 0
+    for room in rooms:
+        room[:] = piece[place : place + len(room)]
+        place += len(room)
+
+
+def _behind(rooms: Sequence[memoryview], size: int) -> list[memoryview]:
+    """What is left of rooms when so many bytes are taken."""
+    left = []
+    for room in rooms:
+        if size < len(room):
+            left.append(room[size:])
+        size = max(0, size - len(room))
+    return left

@@ -13,7 +13,7 @@ from paramiko import Channel, Message, SSHException, Transport
 from paramiko.auth_handler import AuthHandler
 
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.packets import ChannelData, PacketLayer
+from fleetctl.ssh.packets import ChannelData, PacketLayer, Sink
 from fleetctl.ssh.pieces import Piece
 from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.wire import Wire
@@ -133,8 +133,8 @@ class LeanTransport(Transport):
         message.add_int(size)
         self._send_user_message(message)  # type: ignore[attr-defined]  # missing in types-paramiko
 
-    def deliver(self, channel: Channel, sink: Callable[[memoryview], None] | None) -> None:
-        """Give what arrives for a channel to `sink`, in the thread that reads; None leaves it to the channel again."""
+    def deliver(self, channel: Channel, sink: Sink | None) -> None:
+        """Give what arrives for a channel to `sink`; None leaves it to the channel again."""
         if sink is None:
             self.packetizer.sinks.pop(channel.get_id(), None)
         else:

@@ -31,7 +31,7 @@ class Scripted:
     def send(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             room = bytearray(len(piece))
-            fill(memoryview(room), [piece])
+            fill([memoryview(room)], [piece])
             self._sent += room
         while len(self._sent) >= 4 and len(self._sent) >= 4 + (size := int.from_bytes(self._sent[:4])):
             packet = bytes(self._sent[4 : 4 + size])
