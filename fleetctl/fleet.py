@@ -14,8 +14,9 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from types import TracebackType
+
+import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.engine import Engine
@@ -45,11 +46,10 @@ _NO_EXIT_CODE = _LARGEST_EXIT_CODE
 """What stands for a host without an exit code where the largest is asked for, as ssh has it."""
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """How a run ended: the outcome of each host, and why it was called off, if it was."""
 
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = msgspec.field(default_factory=dict)
     cancelled: str = ""
     unwritten: OSError | None = None
 

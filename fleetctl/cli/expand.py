@@ -12,14 +12,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, TypeGuard, get_type_hints
+
+import msgspec
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each parameter that is annotated with a dataclass replaced by that class's fields."""
+    """The command with each parameter that is annotated with a struct replaced by that struct's fields."""
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+    groups = {name: kind for name, kind in hints.items() if _is_struct(kind)}
     own = [
         parameter.replace(annotation=hints[name])
         for name, parameter in inspect.signature(command).parameters.items()
@@ -30,7 +31,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def call(**values: Any) -> None:
         records = {
-            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+            name: kind(**{field: values.pop(field) for field in kind.__struct_fields__})
             for name, kind in groups.items()
         }
         command(**records, **values)
@@ -42,16 +43,20 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @functools.cache
-def _parameters(group: type) -> tuple[inspect.Parameter, ...]:
+def _parameters(group: type[msgspec.Struct]) -> tuple[inspect.Parameter, ...]:
     return tuple(_made_parameters(group))
 
 
-def _made_parameters(group: type) -> Iterator[inspect.Parameter]:
+def _made_parameters(group: type[msgspec.Struct]) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    for field in fields(group):
-        default = inspect.Parameter.empty if field.default is MISSING else field.default
-        if field.default_factory is not MISSING:
+    for field in msgspec.structs.fields(group):
+        default = inspect.Parameter.empty if field.required else field.default
+        if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
         yield inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
         )
+
+
+def _is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

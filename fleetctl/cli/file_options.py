@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
 import typer
 
 from fleetctl.cli.values import duration, permissions, rate
@@ -30,8 +30,7 @@ class ViaChoice(StrEnum):
     TAR = "tar"
 
 
-@dataclass(frozen=True, slots=True)
-class FileOptions:
+class FileOptions(msgspec.Struct, frozen=True):
     """What put and get have in common; see transfer/choices.py."""
 
     recursive: Annotated[
@@ -43,14 +42,14 @@ class FileOptions:
             "--exclude", metavar="GLOB", rich_help_panel=_WHICH,
             help="Leave out of directories: '*.log' anywhere, 'cache/' directories, 'conf/*.bak' from the top on.",
         ),
-    ] = field(default_factory=list)  # fmt: skip
+    ] = msgspec.field(default_factory=list)  # fmt: skip
     include: Annotated[
         list[str],
         typer.Option(
             "--include", metavar="GLOB", rich_help_panel=_WHICH,
             help="Take in spite of --exclude; without one, take nothing else.",
         ),
-    ] = field(default_factory=list)  # fmt: skip
+    ] = msgspec.field(default_factory=list)  # fmt: skip
     links: Annotated[
         LinkChoice,
         typer.Option("--links", rich_help_panel=_WHICH, help="What becomes of symbolic links in directories."),
@@ -108,8 +107,7 @@ class FileOptions:
     ] = None  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class PutOptions:
+class PutOptions(msgspec.Struct, frozen=True):
     """What only put has."""
 
     mode: Annotated[
@@ -131,8 +129,7 @@ class PutOptions:
     ] = False  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class GetOptions:
+class GetOptions(msgspec.Struct, frozen=True):
     """What only get has."""
 
     template: Annotated[

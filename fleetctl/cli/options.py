@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from fleetctl.cli.completion import complete_target
@@ -43,8 +43,7 @@ TargetWords = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """Which hosts a command is for."""
 
     target: Annotated[
@@ -53,26 +52,25 @@ class Selection:
             "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts: web[01-20], @group, @tag:eu, combined with , & ! ^. Without it: all.",
         ),
-    ] = field(default_factory=list)  # fmt: skip
+    ] = msgspec.field(default_factory=list)  # fmt: skip
     exclude: Annotated[
         list[str],
         typer.Option(
             "-x", "--exclude", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts to leave out.",
         ),
-    ] = field(default_factory=list)  # fmt: skip
-    inventory: InventoryFiles = field(default_factory=list)
+    ] = msgspec.field(default_factory=list)  # fmt: skip
+    inventory: InventoryFiles = msgspec.field(default_factory=list)
     host: Annotated[
         list[str],
         typer.Option(
             "-H", "--host", metavar="[USER@]HOST[:PORT]", rich_help_panel=_HOSTS,
             help="A host that need not be in the inventory; may be given again.",
         ),
-    ] = field(default_factory=list)  # fmt: skip
+    ] = msgspec.field(default_factory=list)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class SelectionBesideFiles(Selection):
+class SelectionBesideFiles(Selection, frozen=True):
     """The same for commands in which --exclude is about files."""
 
     exclude: Annotated[
@@ -81,11 +79,10 @@ class SelectionBesideFiles(Selection):
             "-x", "--exclude-hosts", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
             help="Hosts to leave out.",
         ),
-    ] = field(default_factory=list)  # fmt: skip
+    ] = msgspec.field(default_factory=list)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """Settings of the login and the connection that win over the inventory."""
 
     user: Annotated[
@@ -100,7 +97,7 @@ class Access:
         typer.Option(
             "--key", metavar="FILE", rich_help_panel=_LOGIN, help="Private key file to offer; may be given again."
         ),
-    ] = field(default_factory=list)
+    ] = msgspec.field(default_factory=list)
     ask_pass: Annotated[
         bool,
         typer.Option(
@@ -114,11 +111,10 @@ class Access:
     known_hosts: Annotated[
         list[str],
         typer.Option("--known-hosts", metavar="FILE", rich_help_panel=_LOGIN, help="known_hosts file to use instead."),
-    ] = field(default_factory=list)
+    ] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How many hosts at once, how often to try, how long to wait."""
 
     fanout: Annotated[
@@ -150,8 +146,7 @@ class Pace:
     ] = 2  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """What the user sees, and where it is kept."""
 
     output: Annotated[
@@ -201,8 +196,7 @@ class Output:
         return ViewName.FOLD
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What a remote command finds when it starts."""
 
     env: Annotated[
@@ -210,7 +204,7 @@ class Surroundings:
         typer.Option(
             "-e", "--env", metavar="NAME=VALUE", callback=variable, help="Set a variable; may be given again."
         ),
-    ] = field(default_factory=list)
+    ] = msgspec.field(default_factory=list)
     cwd: Annotated[str, typer.Option("--cwd", metavar="DIR", help="Directory to run in.")] = ""
     stdin: Annotated[
         Path | None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.sources import load_inventory
@@ -14,7 +15,7 @@ from fleetctl.inventory import parse_adhoc
 
 def with_words(selection: Selection, words: Sequence[str]) -> Selection:
     """The selection with TARGET arguments added to --target."""
-    return replace(selection, target=[*selection.target, *words])
+    return msgspec.structs.replace(selection, target=[*selection.target, *words])
 
 
 def selected_names(selection: Selection) -> list[str]:

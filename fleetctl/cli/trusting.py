@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
@@ -36,8 +37,7 @@ class State(StrEnum):
     NONE = "no key"
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(msgspec.Struct, frozen=True):
     """One host, the key it shows if any, and what that means; `why` says so in a sentence."""
 
     host: Host

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from fleetctl.errors import UsageError
 from fleetctl.nodes import NAME
@@ -17,8 +18,7 @@ _SPEC = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AdhocHost:
+class AdhocHost(msgspec.Struct, frozen=True):
     """What was said of a host; None where nothing was."""
 
     address: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,7 @@ from fleetctl.model import Host, Secret
 from fleetctl.nodes import fold
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One setting of a host: its value as text, secrets masked, and where it came from."""
 
     key: str
@@ -127,7 +125,7 @@ class Inventory:
                 hint = f"give each a name in an inventory: hosts: {{one: {{address: {said.address}, port: …}}, …}}"
                 raise UsageError(f"-H names {said.name} twice, with different users or ports", hint=hint)
         levels = {name: self._adhoc_level(said) for name, said in named.items()}
-        inventory = Inventory(replace(self._levels, hosts=self._levels.hosts | levels))
+        inventory = Inventory(msgspec.structs.replace(self._levels, hosts=self._levels.hosts | levels))
         if problems := inventory._jumps.problems():
             raise InventoryError(problems)
         return inventory
@@ -136,7 +134,7 @@ class Inventory:
         values = {"user": said.user, "port": said.port}
         settings = {key: Given(value, COMMAND_LINE) for key, value in values.items() if value is not None}
         if (known := self._levels.hosts.get(said.name)) is not None:
-            return replace(known, settings=known.settings | settings)
+            return msgspec.structs.replace(known, settings=known.settings | settings)
         settings["address"] = Given(said.address, COMMAND_LINE)
         if (jump := self._levels.defaults.settings.get("jump")) is not None:
             settings["jump"] = msgspec.structs.replace(jump, value=self._jumps.up_to(said.name, jump.value))

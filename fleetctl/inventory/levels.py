@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +28,25 @@ class Given(msgspec.Struct, frozen=True):
         return Problem(self.file or Path(), self.line, self.path, message)
 
 
-@dataclass(slots=True)
-class Level:
+class Level(msgspec.Struct):
     """The settings of one host, one group, or the defaults. `vars` and `env` are kept per key: `vars.role`."""
 
     title: str
-    settings: dict[str, Given] = field(default_factory=dict)
-    tags: dict[str, Given] = field(default_factory=dict)
+    settings: dict[str, Given] = msgspec.field(default_factory=dict)
+    tags: dict[str, Given] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class GroupLevel(Level):
     """A group: its own hosts (not those of its children), in order, and its children with their places."""
 
-    hosts: dict[str, None] = field(default_factory=dict)
-    children: dict[str, Given] = field(default_factory=dict)
+    hosts: dict[str, None] = msgspec.field(default_factory=dict)
+    children: dict[str, Given] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Levels:
+class Levels(msgspec.Struct):
     """All files put together; what a later file gives wins over an earlier one at the same level."""
 
-    defaults: Level = field(default_factory=lambda: Level("defaults"))
-    groups: dict[str, GroupLevel] = field(default_factory=dict)
-    hosts: dict[str, Level] = field(default_factory=dict)
+    defaults: Level = msgspec.field(default_factory=lambda: Level("defaults"))
+    groups: dict[str, GroupLevel] = msgspec.field(default_factory=dict)
+    hosts: dict[str, Level] = msgspec.field(default_factory=dict)
     default_target: Given | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.events import Outcome, Progress, Stream, Transferred
@@ -20,8 +21,7 @@ Report = Callable[[Transferred | Progress], None]
 """Sends word of a file likewise; the engine says when it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What an operation may use besides the session.
 
     Args:

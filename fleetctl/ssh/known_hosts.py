@@ -20,9 +20,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from fleetctl.errors import UntrustedError
 
@@ -32,8 +33,7 @@ _LOOK_SECONDS = 0.05
 _BLANK = re.compile(r"[ \t]+")
 
 
-@dataclass(frozen=True, slots=True)
-class ServerKey:
+class ServerKey(msgspec.Struct, frozen=True):
     """A host key as it travels: `kind` such as `ssh-ed25519`, `blob` its RFC 4253 encoding."""
 
     kind: str
@@ -48,8 +48,7 @@ class ServerKey:
         return f"{self.kind} {base64.b64encode(self.blob).decode()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One key of one known_hosts line. `names` is its first field as written."""
 
     names: str
@@ -67,8 +66,7 @@ class Entry:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What is known of a host: entries for `[address]:port`, and those for the bare address.
 
     As in OpenSSH (sshconnect.c: `check_host_key`) a bare entry may vouch for a key on another port when

@@ -8,8 +8,8 @@ list has succeeded in part only (auth_handler.py: `wait_for_response`), and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+import msgspec
 import paramiko
 from paramiko import PKey, Transport
 from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType
@@ -26,8 +26,7 @@ from fleetctl.ssh.transport import try_login
 _MAX_KEYS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
+class _Proof(msgspec.Struct, frozen=True):
     """One way to log in: the SSH method it is, what it is made of, how to name it when it failed, and the attempt."""
 
     method: str
@@ -36,12 +35,11 @@ class _Proof:
     attempt: Callable[[Transport], list[str]]
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(msgspec.Struct):
     """How a login has gone so far. `allowed` is what the server would take next; None before it has said so."""
 
-    tried: set[tuple[str, str]] = field(default_factory=set)
-    offered: list[str] = field(default_factory=list)
+    tried: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    offered: list[str] = msgspec.field(default_factory=list)
     allowed: list[str] | None = None
     password_rejected: bool = False
     trying: _Proof | None = None

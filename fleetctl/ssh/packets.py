@@ -15,8 +15,9 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko import Message, SSHException
@@ -69,7 +70,7 @@ class ChannelData(Message):
             left -= now
 
 
-class Sink(NamedTuple):
+class Sink(msgspec.Struct, frozen=True):
     """Takes what arrives for a channel, in the thread that reads; raising ends the connection.
 
     Args:

@@ -7,9 +7,9 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from paramiko import Channel, SSHException
 from paramiko.buffered_pipe import BufferedPipe
 
@@ -60,8 +60,7 @@ class Stdin(Protocol):
         """End the waits of all readers, from any thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How a remote command ended: its exit code, or None when the server sent none (a signal killed it)."""
 
     exit_code: int | None

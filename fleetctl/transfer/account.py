@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from fleetctl.errors import Cancelled, ConnectionLost, FleetError, TimedOut, TransferError
 from fleetctl.events import Action, ErrorFacts, Outcome, Progress, Status, Stream, Totals, Transferred
@@ -48,8 +49,7 @@ class Counted:
         self._moved(-self.size)
 
 
-@dataclass(slots=True)
-class Account:
+class Account(msgspec.Struct):
     """For one host and one thread.
 
     Args:
@@ -66,9 +66,9 @@ class Account:
     _total: int = 0
     _files_total: int = 0
     _bytes: int = 0
-    _counts: dict[Action, int] = field(default_factory=dict)
-    _failures: list[FleetError] = field(default_factory=list)
-    _lines: list[str] = field(default_factory=list)
+    _counts: dict[Action, int] = msgspec.field(default_factory=dict)
+    _failures: list[FleetError] = msgspec.field(default_factory=list)
+    _lines: list[str] = msgspec.field(default_factory=list)
     _lines_size: int = 0
     _next_progress: float = 0.0
 

@@ -11,7 +11,8 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fleetctl.errors import ServerFailure
 from fleetctl.transfer.tree import Kind
@@ -37,8 +38,7 @@ _HERE = re.compile(r"\A(?:\./+)+")
 _fields = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """The head of a member; of a file, its body follows as Data.
 
     What is neither a whole file, directory nor symbolic link is `other`: hard links and sparse files too.
@@ -57,8 +57,7 @@ class Member:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """A piece of the body of the file before it: a view of what was fed, so never more than that."""
 
     data: memoryview

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from fleetctl.errors import NoSuchFile, ServerFailure, TransferError, WrongKind
@@ -34,8 +32,7 @@ class Destination(msgspec.Struct, frozen=True):
     filter: Filter = Filter()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What the destination turned out to be on a host.
 
     Args:

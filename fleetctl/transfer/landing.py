@@ -13,7 +13,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from fleetctl.errors import NoSuchFile
 from fleetctl.transfer.names import base, parent
@@ -36,8 +37,7 @@ _ABOUT_TO_BE_PLACED = 120
 """Seconds for which a part that is whole waits for its name at most: for the rest of its portion."""
 
 
-@dataclass(slots=True)
-class Arriving:
+class Arriving(msgspec.Struct):
     """A file under its temporary name.
 
     Args:

@@ -7,7 +7,8 @@ that of a file which is made for it. What comes so young that it may be in use i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TransferError
@@ -31,8 +32,7 @@ _ALL = 0o777
 Parts = dict[str, list[Part]]
 
 
-@dataclass(frozen=True, slots=True)
-class Leftovers:
+class Leftovers(msgspec.Struct, frozen=True):
     """By the entries' paths.
 
     Args:
@@ -41,8 +41,8 @@ class Leftovers:
         mask: permission bits that the umask there leaves to a new file.
     """
 
-    usable: Parts = field(default_factory=dict)
-    dead: Parts = field(default_factory=dict)
+    usable: Parts = msgspec.field(default_factory=dict)
+    dead: Parts = msgspec.field(default_factory=dict)
     mask: int = _ALL
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from fleetctl.errors import UsageError
 from fleetctl.transfer.choices import Links
@@ -108,12 +109,11 @@ def identity(found: os.stat_result) -> int:
     return found.st_dev << 64 | found.st_ino
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     links: Links
     filter: Filter
-    entries: list[Entry] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    entries: list[Entry] = msgspec.field(default_factory=list)
+    skipped: list[Skipped] = msgspec.field(default_factory=list)
     mode: int = 0o777
 
     def take(self, source: str, path: str, word: str, *, recursive: bool) -> None:

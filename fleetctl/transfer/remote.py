@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps, Ticket
@@ -30,13 +31,12 @@ _SPELLING = "see the spelling, and what is in the directory; a path that does no
 Names = list[tuple[str, Attributes]]
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What a walk brought: entries, parents first; what it did not take; what it could not read or refused."""
 
-    entries: list[Entry] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    failed: list[tuple[str, TransferError]] = field(default_factory=list)
+    entries: list[Entry] = msgspec.field(default_factory=list)
+    skipped: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    failed: list[tuple[str, TransferError]] = msgspec.field(default_factory=list)
 
 
 def at_home(path: str) -> str:

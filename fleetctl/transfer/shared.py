@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.ssh.sftp import Sftp
@@ -11,12 +12,11 @@ from fleetctl.transfer.digests import LocalDigests
 from fleetctl.transfer.throttle import Throttle
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True):
     """`throttle` is the limit over all hosts; `digests` of local files are computed once for all."""
 
-    throttle: Throttle = field(default_factory=lambda: Throttle(None))
-    digests: LocalDigests = field(default_factory=LocalDigests)
+    throttle: Throttle = msgspec.field(default_factory=lambda: Throttle(None))
+    digests: LocalDigests = msgspec.field(default_factory=LocalDigests)
 
 
 class Pace:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from fleetctl.errors import NoSuchFile, TransferError
 from fleetctl.ssh.sftp import Attributes, Sftp, Steps
@@ -28,8 +29,7 @@ _PARTS_LOOKED_FOR = 10_000
 """In a directory with more names than this no parts are looked for."""
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(msgspec.Struct):
     """What is at the destination, by the path that an entry has in its tree.
 
     Args:
@@ -37,9 +37,9 @@ class Survey:
         others: in the directories that were listed, what no entry stands for; nothing that lies behind a link.
     """
 
-    present: dict[str, Present] = field(default_factory=dict)
-    parts: dict[str, list[Part]] = field(default_factory=dict)
-    others: dict[str, Kind] = field(default_factory=dict)
+    present: dict[str, Present] = msgspec.field(default_factory=dict)
+    parts: dict[str, list[Part]] = msgspec.field(default_factory=dict)
+    others: dict[str, Kind] = msgspec.field(default_factory=dict)
 
 
 def survey(sftp: Sftp, entries: Sequence[Entry], target: Callable[[str], str], *, inside: bool) -> Survey:

@@ -6,7 +6,8 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from fleetctl.errors import AccessDenied, FleetError, NoSpace, ServerFailure, SourceChanged, TooMuch, TransferError
 from fleetctl.ssh.pieces import FileRange
@@ -27,8 +28,7 @@ RESUME_MARGIN = 8 * 1024 * 1024
 """What may not have been written in order before a transfer broke off: more than is ever under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(msgspec.Struct, frozen=True):
     """A file on its way.
 
     Args:

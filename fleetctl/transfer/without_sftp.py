@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -117,8 +116,7 @@ def _renamed(step: Step, single: str, name: str) -> Step:
     return msgspec.structs.replace(step, entry=msgspec.structs.replace(step.entry, path=path))
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """One file or tree of a host.
 
     Args:

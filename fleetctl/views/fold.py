@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from fleetctl.events import Event, HostFinished, Output, RunFinished, Status
 from fleetctl.nodes import fold
@@ -19,13 +20,12 @@ _RULE = "─"
 _DIFF_COLOURS = {"+": "32", "-": "31", "@": "36"}
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """Hosts of one result; `like` is any of them."""
 
     like: Result
     why: str
-    hosts: list[str] = field(default_factory=list)
+    hosts: list[str] = msgspec.field(default_factory=list)
 
 
 class FoldView:

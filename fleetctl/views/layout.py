@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """`prefix`: host names before lines; `diff`: folded groups as differences; `raw`: let control sequences pass."""
 
     prefix: bool = True

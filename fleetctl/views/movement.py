@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import accumulate
+
+import msgspec
 
 from fleetctl.events import Outcome, Progress
 from fleetctl.sizes import readable
@@ -23,8 +24,7 @@ _NARROWEST_BAR = 5
 _WIDEST_BAR = 24
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """What one host has of it; its `total` is 0 while nobody knows."""
 
     since: float

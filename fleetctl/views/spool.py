@@ -6,8 +6,9 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import IO, Literal
+
+import msgspec
 
 from fleetctl.events import Outcome, Output, Stream
 
@@ -25,36 +26,33 @@ Piece = bytes | tuple[int, int]
 """Bytes in memory, or offset and length in the file."""
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(msgspec.Struct):
     """One stream of one host: its pieces, how much is missing at its end, and the digest of all of it."""
 
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[Piece] = msgspec.field(default_factory=list)
     size: int = 0
     omitted: int = 0
     digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """A host that is done: its outcome, both streams, and the records about it."""
 
     host: str
     outcome: Outcome
     stdout: Kept
     stderr: Kept
-    records: Kept = field(default_factory=Kept)
+    records: Kept = msgspec.field(default_factory=Kept)
 
     @property
     def spoke(self) -> bool:
         return bool(self.stdout.size or self.stderr.size)
 
 
-@dataclass(slots=True)
-class _Growing:
+class _Growing(msgspec.Struct):
     digest: hashlib.blake2b
-    kept: Kept = field(default_factory=Kept)
-    block: bytearray = field(default_factory=bytearray)
+    kept: Kept = msgspec.field(default_factory=Kept)
+    block: bytearray = msgspec.field(default_factory=bytearray)
 
 
 class Spool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from fleetctl.events import Event, HostFinished, RunFinished, Status
 from fleetctl.nodes import fold
@@ -21,13 +22,12 @@ _HERE = "\0"
 """Stands in a hint for the name of its host."""
 
 
-@dataclass(slots=True)
-class _Trouble:
+class _Trouble(msgspec.Struct):
     """Hosts that tell the same story, and what to do about it."""
 
     words: str
     hint: str
-    hosts: list[str] = field(default_factory=list)
+    hosts: list[str] = msgspec.field(default_factory=list)
 
 
 class Verdict:
