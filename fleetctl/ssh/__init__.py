@@ -1,21 +1,37 @@
 """One authenticated SSH connection per host, dialled by us, kept and reused; the only room that knows paramiko.
 
-paramiko imports `invoke` where it is installed, only to evaluate `Match exec` in ssh_config files,
-which we never ask of it. That import is a third of paramiko's own, so it is told that invoke is absent.
+Half of paramiko's own import goes into what we never ask of it: `invoke`, with which it evaluates `Match exec` in
+ssh_config files, and the package metadata, from which it learns its own version. It is told that the one is absent,
+and a version that is none.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
-from typing import cast
+from typing import Any
 
-if "invoke" in sys.modules:
-    import paramiko
-else:
-    sys.modules["invoke"] = cast("ModuleType", None)
+
+@contextmanager
+def _standing_in(modules: dict[str, Any]) -> Iterator[None]:
+    """Show these modules to whoever imports them meanwhile, unless they are loaded already."""
+    missing = modules.keys() - sys.modules.keys()
+    sys.modules.update({name: modules[name] for name in missing})
     try:
-        import paramiko
+        yield
     finally:
-        del sys.modules["invoke"]
+        for name in missing:
+            del sys.modules[name]
+
+
+def _metadata() -> ModuleType:
+    module = ModuleType("importlib.metadata")
+    module.version = lambda _: "5"  # type: ignore[attr-defined]
+    return module
+
+
+with _standing_in({"invoke": None, "importlib.metadata": _metadata()}):
+    import paramiko
 
 # The root logger would print paramiko's own tracebacks; failures reach the user as our errors.
 paramiko.util.get_logger("paramiko").setLevel("CRITICAL")

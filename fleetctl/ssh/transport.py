@@ -12,6 +12,7 @@ import paramiko
 from paramiko import Channel, Message, SSHException, Transport
 from paramiko.auth_handler import AuthHandler
 
+from fleetctl import __version__
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.packets import ChannelData, PacketLayer, Sink
 from fleetctl.ssh.pieces import Piece
@@ -119,6 +120,7 @@ class LeanTransport(Transport):
     """With a short way for much data, and exceptions of known kinds."""
 
     packetizer: PacketLayer
+    _CLIENT_ID = f"fleetctl_{__version__}"
 
     def send_data(self, channel: Channel, pieces: Sequence[Piece]) -> None:
         """Send to a channel, no more than its window allows. Waits while keys are exchanged."""
