@@ -38,13 +38,13 @@ class FileRange:
         try:
             count = place = os.preadv(self.descriptor, rooms, self.offset)
             while place < self.size and count:
-                count = os.preadv(self.descriptor, _behind(rooms, place), self.offset + place)
+                count = os.preadv(self.descriptor, behind(rooms, place), self.offset + place)
                 place += count
         except OSError as error:
             self._of.broken = error
         if place < self.size:
             self._of.broken = self._of.broken or EOFError()
-            for room in _behind(rooms, place):
+            for room in behind(rooms, place):
                 room[:] = bytes(len(room))
 
 
@@ -94,7 +94,7 @@ def _put(piece: Piece, rooms: Sequence[memoryview]) -> None:
         place += len(room)
 
 
-def _behind(rooms: Sequence[memoryview], size: int) -> list[memoryview]:
+def behind(rooms: Sequence[memoryview], size: int) -> list[memoryview]:
     """What is left of rooms when so many bytes are taken."""
     left = []
     for room in rooms:

@@ -16,6 +16,8 @@ from fleetctl.transfer.tree import Entry
 
 _UNDER_WAY = 16
 """Reads that are not yet answered: 4 MiB of the largest."""
+_ASKED_AT_ONCE = 4
+"""Reads that go out together, in one packet."""
 _LARGEST_UNSIZED = 64 * 1024 * 1024
 """Of files that say they are empty and are not, as those in /proc."""
 
@@ -118,7 +120,8 @@ def _sized(
         under_way.clear()
     place = max(arriving.begin, sum(size for _, _, size in under_way))
     while place < entry.size or under_way:
-        while place < entry.size and len(under_way) < _UNDER_WAY:
+        room = _UNDER_WAY - len(under_way)
+        while place < entry.size and room >= _ASKED_AT_ONCE and len(under_way) < _UNDER_WAY:
             size = pace.take_next(min(sftp.largest_read, entry.size - place), sftp, under_way=bool(under_way))
             if not size:
                 break
@@ -129,15 +132,13 @@ def _sized(
         data = sftp.data(ticket)
         if not data:
             raise SourceChanged(f"{entry.origin} shrank while it was read", hint="run it again")
-        if len(data) > size:
+        if sum(map(len, data)) > size:
             raise ServerFailure(f"cannot read {entry.origin}: the server sends more than was asked for")
-        arriving.write(start, data)
-        moved(len(data))
-        if len(data) < size:
-            rest = start + len(data)
-            under_way.appendleft(
-                (sftp.read(handle, rest, start + size - rest, entry.origin), rest, start + size - rest)
-            )
+        count = arriving.write(start, data)
+        moved(count)
+        if count < size:
+            rest, missing = start + count, size - count
+            under_way.appendleft((sftp.read(handle, rest, missing, entry.origin), rest, missing))
     if entry.size > sftp.largest_read:
         yield from _check_still(sftp, handle, entry)
 
@@ -161,8 +162,8 @@ def _unsized(sftp: Sftp, handle: bytes, arriving: Arriving, moved: Callable[[int
         data = sftp.data(ticket)
         if not data:
             return place
-        arriving.write(place, data)
-        moved(len(data))
-        place += len(data)
+        count = arriving.write(place, data)
+        moved(count)
+        place += count
         if place > _LARGEST_UNSIZED:
             raise TooMuch(f"{entry.origin} says it is empty, and does not end")

@@ -15,7 +15,8 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import NoSuchFile, SftpMissing, ToolMissing, TransferError, WrongKind
 from fleetctl.events import Action
 from fleetctl.ssh.session import Session
-from fleetctl.ssh.sftp import Attributes, Sftp, Steps
+from fleetctl.ssh.sftp import Sftp, Steps
+from fleetctl.ssh.sftp_format import Attributes
 from fleetctl.transfer.account import Account, Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.choices import Choices

@@ -17,6 +17,7 @@ from contextlib import suppress
 import msgspec
 
 from fleetctl.errors import NoSuchFile
+from fleetctl.ssh.pieces import behind
 from fleetctl.transfer.names import base, parent
 from fleetctl.transfer.parts import is_part, is_part_of, is_whole, part_name
 from fleetctl.transfer.plan import Present, Step
@@ -62,14 +63,18 @@ class Arriving(msgspec.Struct):
         if descriptor >= 0:
             os.close(descriptor)
 
-    def write(self, offset: int, data: memoryview) -> None:
-        with local(f"write {self.step.entry.path}"):
-            while data:
-                count = os.pwrite(self.descriptor, data, offset)
-                data, offset = data[count:], offset + count
-            if offset - self._written >= _WRITE_BACK_SIZE:
-                begin_to_write_back(self.descriptor, self._written, offset - self._written)
-                self._written = offset
+    def write(self, offset: int, data: Sequence[memoryview]) -> int:
+        """Write pieces one after another. Returns: how many bytes they are. Raises: TransferError."""
+        size = sum(map(len, data))
+        end = offset + size
+        with local("write", self.step.entry.path):
+            place = offset + os.pwritev(self.descriptor, data, offset)
+            while place < end:
+                place += os.pwritev(self.descriptor, behind(data, place - offset), place)
+            if end - self._written >= _WRITE_BACK_SIZE:
+                begin_to_write_back(self.descriptor, self._written, end - self._written)
+                self._written = end
+        return size
 
 
 class Landing:

@@ -23,7 +23,7 @@ class Pace:
     """How fast one host's bytes may move: its own limit, and that of the fleet."""
 
     def __init__(self, shared: Throttle, own: Throttle, cancel: Cancel) -> None:
-        self._throttles = (own, shared)
+        self._throttles = [throttle for throttle in (own, shared) if throttle.limited]
         self._cancel = cancel
 
     def take(self, most: int) -> int:
@@ -43,7 +43,7 @@ class Pace:
         return self.take(most)
 
     def _piece(self, most: int) -> int:
-        return min(throttle.piece(most) for throttle in self._throttles)
+        return min((throttle.piece(most) for throttle in self._throttles), default=most)
 
     def pass_on(self, moved: Callable[[int], None]) -> Callable[[int], None]:
         """What waits until so many bytes may move, and then tells `moved`."""

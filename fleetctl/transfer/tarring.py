@@ -207,7 +207,7 @@ def _unpack(
                 if open_one is not None:
                     arrived.append(open_one)
             elif isinstance(item, Data) and open_one is not None:
-                open_one.write(place, memoryview(item.data))
+                open_one.write(place, [item.data])
                 received(len(item.data))
                 place += len(item.data)
             if open_one is not None and place == size:

@@ -26,6 +26,10 @@ class Throttle:
         self._due_lock = threading.Lock()
         self._free_at = float("-inf")
 
+    @property
+    def limited(self) -> bool:
+        return self._rate is not None
+
     def piece(self, most: int) -> int:
         """How much to take at once, so that a slow limit is kept smoothly."""
         if self._rate is None:

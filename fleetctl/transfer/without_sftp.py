@@ -189,7 +189,7 @@ class _Arriving:
                 if isinstance(item, Member):
                     file, place, size = self._begin(item), 0, item.size
                 elif file is not None and isinstance(item, Data):
-                    file.write(place, item.data)
+                    file.write(place, [item.data])
                     self._received(len(item.data))
                     place += len(item.data)
                 if file is not None and place == size:

@@ -24,7 +24,7 @@ def landing(tmp_path: Path) -> Iterator[Landing]:
 def arrive(landing: Landing, step: Step, content: bytes = b"new") -> Arriving:
     """All of a file, under its temporary name."""
     arriving = landing.begin(step, resume=False)
-    arriving.write(0, memoryview(content))
+    arriving.write(0, [memoryview(content)])
     landing.end(arriving, len(content))
     return arriving
 
@@ -65,14 +65,14 @@ def test_a_backup_is_made_where_files_of_others_cannot_be_linked(
 def test_a_part_that_is_under_way_is_neither_cleaned_up_nor_gone_on_from(landing: Landing, tmp_path: Path) -> None:
     with Landing(landing.top) as other:
         writing = other.begin(moved(), resume=False)
-        writing.write(0, memoryview(b"ne"))
+        writing.write(0, [memoryview(b"ne")])
         mine = landing.begin(moved(), resume=True)
         assert mine.part != writing.part
-        mine.write(0, memoryview(b"new"))
+        mine.write(0, [memoryview(b"new")])
         landing.end(mine, 3)
         landing.place(mine, mtime=None, backup=False)
         landing.clean(["a"])
-        writing.write(2, memoryview(b"w"))
+        writing.write(2, [memoryview(b"w")])
         other.end(writing, 3)
         landing.clean(["a"])  # it waits to be put in place
         other.place(writing, mtime=None, backup=False)
