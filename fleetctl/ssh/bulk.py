@@ -176,7 +176,8 @@ class Inbox(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramik
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
-        self._arrived = threading.Condition()
+        self._pieces_lock = threading.Lock()
+        self._arrived = threading.Condition(self._pieces_lock)
         self._pieces: list[memoryview] = []
         self._size = 0
         self._wanted = 0
@@ -184,7 +185,7 @@ class Inbox(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramik
 
     def put(self, piece: memoryview) -> None:
         """Called by the thread that reads; raising ends the connection."""
-        with self._arrived:
+        with self._pieces_lock:
             self._pieces.append(piece)
             self._size += len(piece)
             if self._size > self._most:

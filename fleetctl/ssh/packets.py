@@ -89,14 +89,12 @@ class _Direction:
         self.cipher = cipher
         self._fixed = nonce[:4]
         (self._invocations,) = _counter.unpack(nonce[4:])
-        self.packets = 0
         self.bytes = 0
 
     def next_nonce(self, size: int) -> bytes:
         """The nonce for the next packet, of `size` bytes."""
         nonce = self._fixed + _counter.pack(self._invocations)
         self._invocations = (self._invocations + 1) & 0xFFFF_FFFF_FFFF_FFFF
-        self.packets += 1
         self.bytes += size
         return nonce
 
@@ -108,12 +106,12 @@ class _Direction:
 
     @property
     def worn(self) -> bool:
-        return self.bytes >= PacketLayer.REKEY_BYTES or self.packets >= PacketLayer.REKEY_PACKETS
+        return self.bytes >= PacketLayer.REKEY_BYTES
 
     @property
     def worn_out(self) -> bool:
         """Past all patience with a peer that does not answer a request for new keys."""
-        return self.bytes >= 2 * PacketLayer.REKEY_BYTES or self.packets >= 2 * PacketLayer.REKEY_PACKETS
+        return self.bytes >= 2 * PacketLayer.REKEY_BYTES
 
 
 class PacketLayer(Packetizer):
@@ -123,9 +121,9 @@ class PacketLayer(Packetizer):
     """
 
     # A quarter of what RFC 4344, 3.2, and OpenSSH allow a cipher with blocks of 16 bytes; paramiko's own limit,
-    # made for older ones, would stop the stream for a key exchange every 512 MiB.
+    # made for older ones, would stop the stream for a key exchange every 512 MiB. A packet is 16 bytes at least, so
+    # these are 2**30 packets at most, of the 2**31 after which RFC 4344, 3.1, wants other keys.
     REKEY_BYTES = 1 << 34
-    REKEY_PACKETS = 1 << 30
 
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)  # type: ignore[arg-type]  # a socket in all that Packetizer asks of it
@@ -239,32 +237,43 @@ class PacketLayer(Packetizer):
 
     def _open_message(self, inward: _Direction) -> tuple[int, Message]:
         """The next message that is not for one of the sinks."""
-        plain, end = self._open(inward)
-        while self._delivered(plain, end):
+        while True:
+            for plain, end in self._opened(inward):
+                if not self._delivered(plain, end):
+                    message = Message(plain[2:end])
+                    message.seqno = self._received
+                    return plain[1], message
             if self.need_rekey():
                 raise NeedRekeyException
-            plain, end = self._open(inward)
-        message = Message(plain[2:end])
-        message.seqno = self._received
-        return plain[1], message
 
-    def _open(self, inward: _Direction) -> tuple[bytes, int]:
-        """One packet: its bytes, from the length of its padding on, and where that padding begins."""
-        head = bytes(self._take(4, at_rest=True))
-        (size,) = _length.unpack(head)
-        if not BLOCK_SIZE <= size <= _MAX_PACKET_SIZE or size % BLOCK_SIZE:
-            raise SSHException("Invalid packet blocking")
-        sealed = self._take(size + TAG_SIZE)
-        if inward.worn_out:
-            raise SSHException("Remote transport is ignoring rekey requests")
-        try:
-            plain = inward.cipher.decrypt(inward.next_nonce(size), sealed, head)
-        except InvalidTag as error:
-            raise SSHException("Mismatched MAC") from error
-        end = size - plain[0]
-        if end < 2:
-            raise SSHException("Invalid packet padding")
-        return plain, end
+    def _opened(self, inward: _Direction) -> Iterator[tuple[bytes, int]]:
+        """The packets that are whole in what was read, at least one; more is read only for the first.
+
+        Yields: its bytes, from the length of its padding on, and where that padding begins.
+        """
+        ahead = self._ahead(_length.size)
+        total = _total_size(ahead)
+        if len(ahead) < total:
+            ahead = self._ahead(total)
+        while len(ahead) >= total:
+            self._wire.skip(total)
+            if inward.worn_out:
+                raise SSHException("Remote transport is ignoring rekey requests")
+            size = total - _length.size - TAG_SIZE
+            try:
+                plain = inward.cipher.decrypt(
+                    inward.next_nonce(size), ahead[_length.size : total], ahead[: _length.size]
+                )
+            except InvalidTag as error:
+                raise SSHException("Mismatched MAC") from error
+            end = size - plain[0]
+            if end < 2:
+                raise SSHException("Invalid packet padding")
+            yield plain, end
+            ahead = ahead[total:]
+            if len(ahead) < _length.size:
+                return
+            total = _total_size(ahead)
 
     def _delivered(self, plain: bytes, end: int) -> bool:
         """Whether it was for someone who takes it as it comes. While keys are exchanged it has to wait."""
@@ -284,14 +293,22 @@ class PacketLayer(Packetizer):
         self._received = (self._received + 1) & 0xFFFF_FFFF
         return True
 
-    def _take(self, size: int, *, at_rest: bool = False) -> memoryview:
-        """Exactly `size` bytes. `at_rest`: between packets, where a wait may turn into a request for new keys."""
+    def _ahead(self, size: int) -> memoryview:
+        """`size` bytes or more, that are still to be skipped; between packets a wait may end in a request for keys."""
         while True:
             try:
-                return self._wire.take(size)
+                return self._wire.ahead(size)
             except TimeoutError:
-                if at_rest and not self._wire.pending and self.need_rekey():
+                if not self._wire.pending and self.need_rekey():
                     raise NeedRekeyException from None
+
+
+def _total_size(packet: memoryview) -> int:
+    """Of a packet that begins there, with its length and its tag. Raises: SSHException for what is none."""
+    (size,) = _length.unpack_from(packet)
+    if not BLOCK_SIZE <= size <= _MAX_PACKET_SIZE or size % BLOCK_SIZE:
+        raise SSHException("Invalid packet blocking")
+    return int(_length.size + size + TAG_SIZE)
 
 
 def _direction(settings: dict[str, Any], nonce: str) -> _Direction | None:

@@ -44,12 +44,13 @@ class Frames:
             (size,) = u32.unpack_from(self._pieces[0])
             if not 5 <= size <= _LARGEST_REPLY:
                 raise junk(b"".join(self._pieces))
-            if self._size - 4 < size:
-                self._needed = 4 + size
+            total = 4 + size
+            if self._size < total:
+                self._needed = total
                 return
-            self._take(4)
-            self._join(min(size, _SMALLEST_FIRST_PIECE))
-            taken = self._take(size)
+            self._join(min(total, _SMALLEST_FIRST_PIECE))
+            taken = self._take(total) if total > len(self._pieces[0]) else [self._take_of_first(total)]
+            taken[0] = taken[0][4:]
             yield taken if len(taken) <= _MOST_PIECES else [memoryview(b"".join(taken))]
 
     def _join(self, size: int) -> None:
@@ -60,16 +61,24 @@ class Frames:
 
     def _take(self, size: int) -> list[memoryview]:
         taken = []
-        self._size -= size
-        while size:
-            piece = self._pieces[0]
-            if len(piece) > size:
-                taken.append(piece[:size])
-                self._pieces[0] = piece[size:]
-                break
+        left = size
+        while left >= len(self._pieces[0]):
             taken.append(self._pieces.popleft())
-            size -= len(piece)
-        return taken
+            left -= len(taken[-1])
+            if not left:
+                break
+        self._size -= size - left
+        return [*taken, self._take_of_first(left)] if left else taken
+
+    def _take_of_first(self, size: int) -> memoryview:
+        """No more than it holds."""
+        first = self._pieces[0]
+        self._size -= size
+        if len(first) > size:
+            self._pieces[0] = first[size:]
+        else:
+            self._pieces.popleft()
+        return first[:size]
 
 
 def junk(data: bytes | memoryview) -> TransferError:

@@ -72,12 +72,19 @@ class Wire:
             return b""
         return bytes(self._taken(min(size, self.pending)))
 
-    def take(self, size: int) -> memoryview:
-        """Exactly `size` bytes, good until the next call. Raises: TimeoutError as `recv`, EOFError at the end."""
-        while self.pending < size:
+    def ahead(self, size: int) -> memoryview:
+        """All that was read and not taken, and at least `size` bytes; good until the next call.
+
+        Raises: TimeoutError as `recv`, EOFError at the end.
+        """
+        while self._end - self._start < size:
             if not self._read_ahead(size):
                 raise EOFError
-        return self._taken(size)
+        return self._buffer[self._start : self._end]
+
+    def skip(self, size: int) -> None:
+        """Take so many of the bytes that are ahead."""
+        self._start += size
 
     @property
     def pending(self) -> int:
