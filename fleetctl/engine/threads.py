@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -71,7 +71,7 @@ class _Work:
         self._shared = shared
         self._started = time.monotonic()
         self._hosts: queue.SimpleQueue[Host] = queue.SimpleQueue()
-        self._happened: queue.Queue[Event | None] = queue.Queue(_QUEUED_EVENTS)
+        self._happened: queue.Queue[Sequence[Event] | None] = queue.Queue(_QUEUED_EVENTS)
         self._busy = 0
 
     def events(self) -> Iterator[Event]:
@@ -117,14 +117,14 @@ class _Work:
         give_up = float("inf")
         while self._busy and time.monotonic() < give_up:
             try:
-                event = self._happened.get(timeout=_LOOK_SECONDS)
+                events = self._happened.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
-                event = None
+                events = None
             else:
-                if event is None:
+                if events is None:
                     self._busy -= 1
-            if event is not None:
-                yield event
+            if events is not None:
+                yield from events
             elif self._cancel.is_set():
                 give_up = min(give_up, time.monotonic() + _GRACE_SECONDS)
 
@@ -139,15 +139,16 @@ class _Work:
 
     def _do(self, host: Host) -> None:
         def emit(stream: Stream, data: bytes) -> None:
-            self._happened.put(Output(host=host.name, stream=stream, data=data, at=self._now()))
+            self._happened.put([Output(host=host.name, stream=stream, data=data, at=self._now())])
 
-        def report(event: Transferred | Progress) -> None:
-            self._happened.put(msgspec.structs.replace(event, at=self._now()))
+        def report(events: Sequence[Transferred | Progress]) -> None:
+            now = self._now()
+            self._happened.put([msgspec.structs.replace(event, at=now) for event in events])
 
-        self._happened.put(HostStarted(host=host.name, at=self._now()))
+        self._happened.put([HostStarted(host=host.name, at=self._now())])
         context = Context(host, emit, report, self._cancel, self._shared, self._stdin)
         outcome = perform(self._task, self._pool, context)
-        self._happened.put(HostFinished(host=host.name, outcome=outcome, at=self._now()))
+        self._happened.put([HostFinished(host=host.name, outcome=outcome, at=self._now())])
 
     def _now(self) -> float:
         return time.monotonic() - self._started

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -17,8 +17,8 @@ Emit = Callable[[Stream, bytes], None]
 """Sends output on its way to the views; blocks while they are behind."""
 
 
-Report = Callable[[Transferred | Progress], None]
-"""Sends word of a file likewise; the engine says when it was."""
+Report = Callable[[Sequence[Transferred | Progress]], None]
+"""Sends word of files likewise; the engine says when it was."""
 
 
 class Context(msgspec.Struct, frozen=True):
