@@ -18,6 +18,7 @@ from fleetctl.errors import ServerFailure
 from fleetctl.transfer.tree import Kind
 
 _BLOCK = 512
+_ZEROS = bytes(_BLOCK)
 _RECORD = 10240
 _LONGEST_NAME = 64 * 1024
 _LARGEST_PAX = 1024 * 1024
@@ -131,34 +132,36 @@ class ArchiveReader:
         while place < len(data) and self._zeros < 2:
             if (self._body or self._skip) and not self._sparse_map_goes_on:
                 size = min(self._body or self._skip, len(data) - place)
-                yield from self._took(data[place : place + size])
+                if (body := self._took(data[place : place + size])) is not None:
+                    yield body
             elif len(data) - place < _BLOCK:
                 self._held = bytes(data[place:])
                 return
             else:
                 size = _BLOCK
-                yield from self._begin(bytes(data[place : place + _BLOCK]))
+                if (member := self._begin(bytes(data[place : place + _BLOCK]))) is not None:
+                    yield member
             place += size
 
-    def _took(self, data: memoryview) -> Iterator[Data]:
+    def _took(self, data: memoryview) -> Data | None:
         if not self._body:
             self._skip -= len(data)
-            return
+            return None
         self._body -= len(data)
         if not self._meta:
-            yield Data(data)
-            return
+            return Data(data)
         self._meta_body += data
         if not self._body:
             self._understand()
+        return None
 
-    def _begin(self, block: bytes) -> Iterator[Member]:
+    def _begin(self, block: bytes) -> Member | None:
         if self._sparse_map_goes_on:
             self._sparse_map_goes_on = block[504] != 0
-            return
-        if not any(block):
+            return None
+        if block == _ZEROS:
             self._zeros += 1
-            return
+            return None
         if self._zeros:
             raise _broken("something follows its end")
         fields = _fields.unpack(block)
@@ -169,9 +172,9 @@ class ArchiveReader:
             raise _broken("a size is negative")
         if kind in _LONGEST:
             self._begin_meta(kind, size)
-            return
+            return None
         self._sparse_map_goes_on = kind == _SPARSE and block[482] != 0
-        yield self._member(fields, kind, size)
+        return self._member(fields, kind, size)
 
     def _begin_meta(self, kind: bytes, size: int) -> None:
         if size > _LONGEST[kind]:

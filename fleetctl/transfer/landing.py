@@ -30,6 +30,7 @@ _AT_ONCE = 16
 _WRITE_BACK_SIZE = 16 * 1024 * 1024
 _RESUME_MARGIN = 8 * 1024 * 1024
 """What may not have been written in order before a transfer broke off: more than is ever under way."""
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_TO_OWNER = 0o700
 _ALL = 0o777
@@ -44,6 +45,7 @@ class Arriving(msgspec.Struct):
     Args:
         begin: how many bytes an earlier transfer had brought.
         size: how many there are, when it has ended.
+        taken_over: an earlier transfer began it; it may be longer than the file.
     """
 
     step: Step
@@ -51,6 +53,7 @@ class Arriving(msgspec.Struct):
     descriptor: int
     begin: int = 0
     size: int = 0
+    taken_over: bool = False
     _written: int = 0
 
     @property
@@ -137,26 +140,25 @@ class Landing:
     def begin(self, step: Step, *, resume: bool) -> Arriving:
         """A new temporary file, or the part that an earlier transfer of the same left. Raises: TransferError."""
         entry = step.entry
-        name = base(entry.path)
         directory = self._directory(parent(entry.path), mode=_ALL)
-        part = part_name(name, entry.size, entry.mtime)
+        part = part_name(base(entry.path), entry.size, entry.mtime)
         with local("write", self.top, entry.path):
-            candidates = _parts_of(step, directory) if resume else []
-            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(part, flags | os.O_CREAT | os.O_EXCL, step.mode | _WRITABLE, dir_fd=directory)
+            candidates = _parts_of(step, directory) if resume else ()
+            descriptor = os.open(part, _NEW, step.mode | _WRITABLE, dir_fd=directory)
             _lock(descriptor)
-            old = _taken_over(directory, part, candidates, descriptor)
-            if old is not None:
-                os.close(descriptor)
-                descriptor = old
-            have = os.fstat(descriptor).st_size
-        return Arriving(step, part, descriptor, max(0, min(have, entry.size) - _RESUME_MARGIN))
+            old = _taken_over(directory, part, candidates, descriptor) if candidates else None
+            if old is None:
+                return Arriving(step, part, descriptor)
+            os.close(descriptor)
+            have = os.fstat(old).st_size
+        return Arriving(step, part, old, max(0, min(have, entry.size) - _RESUME_MARGIN), taken_over=True)
 
     def end(self, arriving: Arriving, size: int) -> None:
         """All bytes are there, and they are so many: close it. Raises: TransferError."""
         step = arriving.step
         with local("write", self.top, step.entry.path):
-            os.ftruncate(arriving.descriptor, size)
+            if arriving.taken_over:
+                os.ftruncate(arriving.descriptor, size)
             arriving.size = size
             _keep_owner(arriving)
             if step.exact:
