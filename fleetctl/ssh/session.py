@@ -137,7 +137,7 @@ class Session:
                 raise SftpMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
             sftp: Sftp | None = None
             try:
-                sftp = Sftp(pipe)
+                sftp = Sftp(pipe, self._wire.round_trip)
                 yield sftp
             except (EOFError, ConnectionLost) as error:
                 self.round_trip(cancel)  # a connection that dies ends its channels first

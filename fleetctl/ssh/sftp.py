@@ -80,10 +80,14 @@ class Sftp:
     once, so that their round trips overlap. After an exception that is not a TransferError it cannot be used
     further. Besides those documented, each method raises what the pipe does, ServerFailure when the server talks
     nonsense, and struct.error when it cuts it short.
+
+    Args:
+        round_trip: seconds that an answer takes at least.
     """
 
-    def __init__(self, pipe: Pipe) -> None:
+    def __init__(self, pipe: Pipe, round_trip: float = 0.0) -> None:
         self._pipe = pipe
+        self.round_trip = round_trip
         self._in = Frames()
         self._out: list[Piece] = []
         self._out_size = 0

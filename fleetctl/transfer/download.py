@@ -14,8 +14,8 @@ from fleetctl.transfer.plan import Step
 from fleetctl.transfer.shared import Pace
 from fleetctl.transfer.tree import Entry
 
-_UNDER_WAY = 16
-"""Reads that are not yet answered: 4 MiB of the largest."""
+_UNDER_WAY = 4 * 1024 * 1024
+"""Bytes that are asked for and have not come yet."""
 _ASKED_AT_ONCE = 4
 """Reads that go out together, in one packet."""
 _LARGEST_UNSIZED = 64 * 1024 * 1024
@@ -119,9 +119,10 @@ def _sized(
     if arriving.begin:
         under_way.clear()
     place = max(arriving.begin, sum(size for _, _, size in under_way))
+    most = max(_ASKED_AT_ONCE, _UNDER_WAY // sftp.largest_read)
     while place < entry.size or under_way:
-        room = _UNDER_WAY - len(under_way)
-        while place < entry.size and room >= _ASKED_AT_ONCE and len(under_way) < _UNDER_WAY:
+        room = most - len(under_way)
+        while place < entry.size and room >= _ASKED_AT_ONCE and len(under_way) < most:
             size = pace.take_next(min(sftp.largest_read, entry.size - place), sftp, under_way=bool(under_way))
             if not size:
                 break
