@@ -14,6 +14,7 @@ demo: .venv/demo ## see fleetctl work on ten servers of its own, without a serve
 test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the real ones need an OpenSSH sshd
 	@sh .ci/need sshd
 	@sh .ci/need tars
+	@sh .ci/need shells
 	@.venv/bin/python -m pytest -q -n auto --maxprocesses=8 $(ARGS)
 
 lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds

@@ -15,8 +15,14 @@ _SECONDS = 60.0
 
 
 def sh(script: str, words: Sequence[str]) -> str:
-    """The command line that runs a script with words as $1, $2 …, whichever shell the user has."""
-    return f"exec sh -c {shlex.quote(script)} sh {' '.join(map(shlex.quote, words))}"
+    """The command line that runs a script with words as $1, $2 …, whichever shell the user has.
+
+    The C shells take neither a new line nor `!` between quotes, so what the script has of them goes as octal digits;
+    fish takes two backslashes for one, so there are none. Words are as they are: with names like that, in a C shell,
+    it fails.
+    """
+    hidden = "".join(f"\\0{ord(char):03o}" if char in "\n!\\" else char for char in script)
+    return shlex.join(["exec", "sh", "-c", 'eval "$(printf %b "$0")"', hidden, *words])
 
 
 def ask(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
@@ -21,6 +20,7 @@ from fleetctl.transfer.batches import SMALL
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import parent
 from fleetctl.transfer.plan import Step
+from fleetctl.transfer.shell import sh
 from fleetctl.transfer.system import local
 from fleetctl.transfer.upload import check_still, open_source
 
@@ -68,8 +68,7 @@ def send_tree(
     Raises: ToolMissing when there is no tar that does it, TransferError, and what the session raises.
     """
     mark = f".complete-{secrets.token_hex(8)}"
-    words = " ".join(map(shlex.quote, (_operand(part), mark, *flags)))
-    with _tar(session, f"exec sh -c {shlex.quote(_UNPACK)} sh {words}", cancel) as pipe:
+    with _tar(session, sh(_UNPACK, (_operand(part), mark, *flags)), cancel) as pipe:
         try:
             for piece in _in_pieces(_archive(steps, top, mark, sent)):
                 pipe.send(piece)
@@ -171,7 +170,7 @@ def receive_files(
     arrived: list[Arriving] = []
     done = False
     try:
-        with _tar(session, f"exec sh -c {shlex.quote(_PACK)} sh {shlex.quote(_operand(above))}", cancel) as pipe:
+        with _tar(session, sh(_PACK, (_operand(above),)), cancel) as pipe:
             try:
                 pipe.send(b"".join(b"./%b\0" % os.fsencode(path) for path in asked))
                 pipe.end_input()
