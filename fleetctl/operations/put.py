@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from fleetctl.errors import FleetError
 from fleetctl.events import Outcome
 from fleetctl.operations import Context
+from fleetctl.operations.moving import move
 from fleetctl.ssh.session import Session
-from fleetctl.transfer.account import Account
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination
 from fleetctl.transfer.putting import Putting
@@ -34,12 +33,5 @@ class Put(msgspec.Struct, frozen=True, tag="put"):
         return f"put {' '.join(self.words)} {self.destination.path}"
 
     def perform(self, session: Session, context: Context) -> Outcome:
-        account = Account(context.host.name, context.emit, context.report, "sent", self.choices)
         tree = self.own.get(context.host.name, self.tree)
-        try:
-            with session.within(self.choices.timeout, context.cancel):
-                Putting(session, self.destination, tree, self.choices, account, context.shared, context.cancel).run()
-        except FleetError as error:
-            account.broken_off(error)
-            raise
-        return account.outcome()
+        return move(session, context, self.choices, "sent", lambda means: Putting(means, self.destination, tree).run())

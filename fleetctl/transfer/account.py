@@ -144,13 +144,14 @@ class Account(msgspec.Struct):
             return Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"), totals=totals)
         return Outcome(Status.OK, totals=totals)
 
-    def broken_off(self, error: FleetError) -> None:
-        """Add to what ended it all what had become of the files until then, and how to go on."""
+    def broken_off(self, error: Exception) -> None:
+        """Tell what had become of the files until then; add that to what ended it all, and how to go on."""
         if self._files_total or self._counts:
             self._say_failures()
             self._say(self._summary())
             self._flush()
-            error.totals = self.totals()
+            if isinstance(error, FleetError):
+                error.totals = self.totals()
         if isinstance(error, TimedOut | ConnectionLost | Cancelled):
             more = "--timeout gives it longer" if isinstance(error, TimedOut) else error.hint
             error.hint = "; ".join(filter(None, ["--resume goes on from what is there", more]))

@@ -11,26 +11,22 @@ from urllib.parse import quote
 
 import msgspec
 
-from fleetctl.cancel import Cancel
-from fleetctl.errors import NoSuchFile, SftpMissing, ToolMissing, TransferError, WrongKind
+from fleetctl.errors import NoSuchFile, ServerFailure, SftpMissing, ToolMissing, TransferError, WrongKind
 from fleetctl.events import Action
-from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
 from fleetctl.ssh.sftp_format import Attributes
-from fleetctl.transfer.account import Account, Counted
+from fleetctl.transfer.account import Counted
 from fleetctl.transfer.batches import batches
-from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.digests import compared, digest_of, need_remote_digests, remote_digests
 from fleetctl.transfer.download import Fetched, download
 from fleetctl.transfer.landing import Arriving, Landing
+from fleetctl.transfer.means import Means
 from fleetctl.transfer.names import base, checked, is_contents, join, parent
 from fleetctl.transfer.parts import is_any_part
 from fleetctl.transfer.patterns import Filter, is_pattern
 from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import WIDTH, Found, Walk, at_home, look_at_all, matching
-from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.tarring import receive_files, suits_tar
-from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Kind
 from fleetctl.transfer.without_sftp import Wanted, check_choices, get_by_tar
 
@@ -75,22 +71,14 @@ class Origin(msgspec.Struct, frozen=True):
 class Getting:
     """For one thread. `origin` is as it is for the host."""
 
-    def __init__(
-        self,
-        session: Session,
-        origin: Origin,
-        choices: Choices,
-        account: Account,
-        shared: Shared,
-        cancel: Cancel,
-    ) -> None:
-        self._session = session
+    def __init__(self, means: Means, origin: Origin) -> None:
         self._origin = origin
-        self._choices = choices
-        self._account = account
-        self._cancel = cancel
+        self._session = means.session
+        self._choices = means.choices
+        self._account = means.account
+        self._cancel = means.cancel
         self._landing = Landing(origin.directory, origin.inside)
-        self._pace = Pace(shared.throttle, Throttle(choices.limit_per_host), cancel)
+        self._pace = means.pace()
 
     def run(self) -> None:
         """Raises: TransferError when nothing can be done at all, and what the session raises."""
@@ -304,9 +292,9 @@ class Getting:
         arrived: list[Arriving] = []
         try:
             arrived = receive_files(self._session, batch, self._landing, received, self._cancel)
-        except ToolMissing:
+        except (ToolMissing, ServerFailure):
             if self._choices.via == "tar":
-                raise
+                raise  # else SFTP fetches them: a shell that prints its greeting breaks an archive
         if not arrived:
             self._account.take_back(mark)
         return arrived

@@ -5,26 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from fleetctl.cancel import Cancel
 from fleetctl.errors import SftpMissing, ToolMissing, TransferError
-from fleetctl.ssh.session import Session
 from fleetctl.ssh.sftp import Sftp, Steps
-from fleetctl.transfer.account import Account, Counted
+from fleetctl.transfer.account import Counted
 from fleetctl.transfer.batches import batches
-from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination, Place, find_place, made
 from fleetctl.transfer.digests import compared, need_remote_digests, remote_digests
 from fleetctl.transfer.leftovers import Leftovers, sort_out, take_over
+from fleetctl.transfer.means import Means
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import WIDTH, at_home, look_at_link
 from fleetctl.transfer.removal import remove_remote
-from fleetctl.transfer.shared import Pace, Shared
 from fleetctl.transfer.survey import Survey, parts_of, survey
 from fleetctl.transfer.tarring import send_tree, suits_tar
-from fleetctl.transfer.throttle import Throttle
 from fleetctl.transfer.tree import Entry, Tree
 from fleetctl.transfer.upload import Sending, new_part, put_in_place, upload
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
@@ -39,24 +35,15 @@ class _MadeMeanwhile(TransferError):
 class Putting:
     """For one thread."""
 
-    def __init__(
-        self,
-        session: Session,
-        destination: Destination,
-        tree: Tree,
-        choices: Choices,
-        account: Account,
-        shared: Shared,
-        cancel: Cancel,
-    ) -> None:
-        self._session = session
+    def __init__(self, means: Means, destination: Destination, tree: Tree) -> None:
         self._destination = destination
         self._tree = tree
-        self._choices = choices
-        self._account = account
-        self._shared = shared
-        self._cancel = cancel
-        self._pace = Pace(shared.throttle, Throttle(choices.limit_per_host), cancel)
+        self._session = means.session
+        self._choices = means.choices
+        self._account = means.account
+        self._shared = means.shared
+        self._cancel = means.cancel
+        self._pace = means.pace()
 
     def run(self) -> None:
         """Raises: TransferError when nothing can be done at all, and what the session raises."""

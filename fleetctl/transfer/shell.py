@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import ServerFailure
+from fleetctl.errors import ChannelRefused, RequestRefused, ServerFailure, ToolMissing
 from fleetctl.events import Stream
 from fleetctl.ssh.session import Session
 
@@ -39,7 +39,8 @@ def ask(
     Args:
         most: bytes that it may say.
 
-    Raises: ServerFailure when it says more, TimedOut, and what else `Session.run` raises.
+    Raises: ServerFailure when it says more, ToolMissing when the host runs no commands, TimedOut, and what else
+        `Session.run` raises.
     """
     said: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
 
@@ -49,5 +50,8 @@ def ask(
             session.abort()
             raise ServerFailure("the host says more than it was asked for", hint="what do its start-up files print?")
 
-    ended = session.run(sh(script, words), receive, cancel, timeout=seconds)
+    try:
+        ended = session.run(sh(script, words), receive, cancel, timeout=seconds)
+    except (ChannelRefused, RequestRefused) as error:
+        raise ToolMissing(f"the host runs no commands: {error.message}") from error
     return ended.exit_code, bytes(said["stdout"]), bytes(said["stderr"])

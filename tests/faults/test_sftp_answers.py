@@ -124,16 +124,17 @@ def test_requests_overlap_when_files_are_fetched(beside: Beside, kinds: tuple[st
     assert len(names(beside.here / BAD / "t")) == len(tree)
 
 
-@pytest.mark.parametrize("kinds", [("write",), ("open",), (RENAME,)])
-def test_requests_overlap_when_files_are_sent(beside: Beside, kinds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("kinds", "deep"), [(("write",), 4), (("open",), 8), ((RENAME,), 8)])
+def test_requests_overlap_when_files_are_sent(beside: Beside, kinds: tuple[str, ...], deep: int) -> None:
+    """Of the largest writes no more than a MiB is on its way to a server that is near."""
     tree: dict[str, str | bytes] = (
         {"large": LARGE * 5} if kinds == ("write",) else {f"{n:02}": str(n) for n in range(30)}
     )
     plant(beside.here, {f"t/{name}": content for name, content in tree.items()})
-    with serve(beside.root, Behaviour(gathers=8, gathered=kinds)) as server:
+    with serve(beside.root, Behaviour(gathers=deep, gathered=kinds)) as server:
         fate = beside(server, "put", "-r", "--via", "sftp", beside.here / "t", beside.where)
     assert fate.status == "ok"
-    assert server.deepest >= 8
+    assert server.deepest >= deep
     assert len(names(beside.there / "t")) == len(tree)
 
 
@@ -320,7 +321,11 @@ def test_tar_does_it_without_sftp_where_there_is_one(beside: Beside, command: st
 
 
 @BOTH
-@pytest.mark.parametrize("behaviour", [Behaviour(runs=False), Behaviour(lacks=("tar",))], ids=["no-exec", "no-tar"])
+@pytest.mark.parametrize(
+    "behaviour",
+    [Behaviour(runs=False), Behaviour(lacks=("tar",)), Behaviour(chatter=b"Welcome\n" * 100)],
+    ids=["no-exec", "no-tar", "talks-before-tar"],
+)
 def test_many_files_go_without_tar_where_there_is_none(beside: Beside, command: str, behaviour: Behaviour) -> None:
     files = {f"t/{number:02}": str(number) for number in range(40)}
     with serve(beside.root, behaviour) as server:

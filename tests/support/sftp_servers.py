@@ -162,7 +162,7 @@ class _Interface(Admitting):
 def _run(channel: Channel, command: bytes, server: SftpServer) -> None:
     """A command, with the shell's greeting in front of its output, until it and its output have ended."""
     name, _, value = server.marker.partition("=")
-    channel.sendall(server.behaviour.greeting)
+    channel.sendall(server.behaviour.greeting + server.behaviour.chatter)
     with subprocess.Popen(
         ["/bin/sh", "-c", command], cwd=server.root, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

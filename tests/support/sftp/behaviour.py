@@ -40,6 +40,7 @@ class Behaviour:
         runs: commands are run.
         lacks: programs that are not in the PATH of commands, such as `tar`.
         greeting: what the login shell prints in front of all that goes out.
+        chatter: what it prints in front of what commands say, and not of SFTP.
         extensions: those it announces and takes, of OPENSSH.
         largest_packet: bytes; a longer request ends the session, or fails.
         largest_read: bytes that a read gives at most, whatever was announced.
@@ -54,6 +55,7 @@ class Behaviour:
     runs: bool = True
     lacks: tuple[str, ...] = ()
     greeting: bytes = b""
+    chatter: bytes = b""
     extensions: tuple[str, ...] = OPENSSH
     largest_packet: int = 256 * 1024
     too_long: Literal["ends", "fails"] = "ends"

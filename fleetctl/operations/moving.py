@@ -1,0 +1,31 @@
+"""What Put and Get have in common: an account that is closed whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from fleetctl.events import Outcome
+from fleetctl.operations import Context
+from fleetctl.ssh.session import Session
+from fleetctl.transfer.account import Account
+from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.means import Means
+
+
+def move(
+    session: Session,
+    context: Context,
+    choices: Choices,
+    verb: Literal["sent", "fetched"],
+    work: Callable[[Means], None],
+) -> Outcome:
+    """Do the work for one host. Returns: how it ended, by what became of the files. Raises: what the work raises."""
+    account = Account(context.host.name, context.emit, context.report, verb, choices)
+    try:
+        with session.within(choices.timeout, context.cancel):
+            work(Means(session, choices, account, context.shared, context.cancel))
+    except Exception as error:
+        account.broken_off(error)
+        raise
+    return account.outcome()
