@@ -346,3 +346,28 @@ def test_what_a_command_says_at_once_reaches_its_pipe(
     with session.pipe("echo hello", cancel) as pipe:
         assert b"".join(pipe.output()) == b"hello\n"
         assert pipe.ended()[0] == Ended(0)
+
+
+def test_a_command_that_complains_at_length_before_it_reads_is_not_waited_for_in_vain(
+    session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for us to take what it says, many times a window, while we wait for it to read. The end is kept."""
+    monkeypatch.setattr("fleetctl.ssh.bulk._LOOK_SECONDS", 0.02)
+    line = "head -c 6000000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exec wc -c"
+    with session.pipe(line, cancel) as pipe:
+        pipe.send(bytes(3_000_000))
+        pipe.end_input()
+        assert b"".join(pipe.output()).strip() == b"3000000"
+        ended, complaint = pipe.ended()
+    assert (ended, len(complaint)) == (Ended(0), 4095)
+    assert complaint.endswith("xxx" + "the end")
+
+
+def test_what_a_command_complains_of_while_it_writes_is_taken_meanwhile(session: Session, cancel: Cancel) -> None:
+    line = "for n in 1 2 3 4; do head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; done; echo the end >&2"
+    with session.pipe(line, cancel) as pipe:
+        pipe.end_input()
+        assert sum(map(len, pipe.output())) == 4_000_000
+        ended, complaint = pipe.ended()
+    assert ended == Ended(0)
+    assert complaint.endswith("\0the end")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Callable
 
 import paramiko
 from paramiko import Channel, Message, PKey, ServerInterface, Transport
-from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, MSG_CHANNEL_DATA, OPEN_SUCCEEDED
 from paramiko.kex_curve25519 import KexCurve25519
 
 PASSWORD = "liar"
@@ -47,6 +48,40 @@ def exits_with_256(connection: socket.socket) -> None:
         channel.close()
 
     _serve(Transport(connection), _Server(end))
+
+
+def takes_little(connection: socket.socket) -> None:
+    """Has a window of 1,000 bytes, and tells what it read."""
+    transport = Transport(connection)
+    transport.default_window_size = 1000
+    _serve(transport, _Server(_tells_its_input))
+
+
+def takes_huge_packets(sizes: list[int]) -> Callable[[socket.socket], None]:
+    """Says that it takes packets of 4 GiB, and tells what it read. Adds the size of each packet to `sizes`."""
+
+    def feed(channel: Channel, message: Message) -> None:
+        sizes.append(len(message.asbytes()))
+        Channel._feed(channel, message)  # type: ignore[attr-defined]  # missing in types-paramiko
+
+    class Recording(Transport):
+        _channel_handler_table = {**Transport._channel_handler_table, MSG_CHANNEL_DATA: feed}  # type: ignore[attr-defined]
+
+    def behave(connection: socket.socket) -> None:
+        transport = Recording(connection)
+        transport.default_max_packet_size = 0xFFFF_FFFF
+        _serve(transport, _Server(_tells_its_input))
+
+    return behave
+
+
+def _tells_its_input(channel: Channel) -> None:
+    read = hashlib.sha256()
+    while data := channel.recv(65536):
+        read.update(data)
+    channel.sendall(read.hexdigest().encode())
+    channel.send_exit_status(0)
+    channel.close()
 
 
 def _says_hi(channel: Channel) -> None:
