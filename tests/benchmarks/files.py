@@ -25,6 +25,7 @@ from tests.benchmarks.measure import Command, Cost, cost, take_turns
 from tests.benchmarks.peers.openssh import OpenSsh
 from tests.support.fleetctl import SCRIPT
 from tests.support.slow_link import delayed
+from tests.support.sshd import serve
 
 HOSTS = 20
 ROUNDS = 3
@@ -175,13 +176,20 @@ def latency(bench: Bench, _: int) -> None:
 
 
 def memory(bench: Bench, _: int) -> None:
+    with homes(bench) as apart:
+        measure_memory(bench, apart)
+
+
+def measure_memory(bench: Bench, apart: Path) -> None:
+    """`apart` is an inventory of as many hosts, each of them with a home of its own."""
     disk = bench.disk
     one, many = disk.file("memory-big", 1024 * MIB), disk.tree("memory", 10_000, 100)
     per_host = disk.per_host("memory")
     commands = {
         "1 GiB to one host": (one, bench.ours_alone("put", disk.near / "memory-big", disk.put / "big")),
         "1 GiB from one host": (one, bench.ours_alone("get", disk.far / "memory-big", disk.got)),
-        "10,000 files to 20 hosts": (many * HOSTS, bench.ours("put", "-r", "--per-host", per_host, disk.put)),
+        "10,000 files to 20 hosts": (many * HOSTS, (SCRIPT, "put", "-i", apart, "-r", disk.near / "memory", ".")),
+        "to each its own": (many * HOSTS, bench.ours("put", "-r", "--per-host", per_host, disk.put)),
         "10,000 files from 20 hosts": (many * HOSTS, bench.ours("get", "-r", disk.far / "memory", disk.got)),
     }
     print(f"\n{'':<28}{'peak MiB':>9}{'CPU s':>8}{'wall s':>8}")
@@ -246,6 +254,28 @@ def far_away(bench: Bench) -> Iterator[Bench]:
         inventory.write_text(json.dumps({"defaults": login, "hosts": {"h001": {"address": address}}}))
         peer = replace(bench.peer, host=address, port=port, known_hosts=known)
         yield replace(bench, inventory=inventory, peer=peer)
+
+
+@contextmanager
+def homes(bench: Bench) -> Iterator[Path]:
+    """The same account on a second server, where each host begins in a directory of its own. Yields: the inventory."""
+    first = bench.served.server
+    begin = f"set -- $SSH_CONNECTION; mkdir -p {bench.disk.put}/$3; cd {bench.disk.put}/$3"
+    sftp = f'[ "$SSH_ORIGINAL_COMMAND" != internal-sftp ] || exec {sftp_server()}'
+    config = (f'ForceCommand {begin} && {{ {sftp}; exec sh -c "$SSH_ORIGINAL_COMMAND"; }}',)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serve(first.account, first.keys, first.host_keys, config) as server,
+    ):
+        yield server.inventory(Path(directory), HOSTS)
+
+
+def sftp_server() -> Path:
+    """OpenSSH's own, wherever the system has it. Raises: RuntimeError when it has none."""
+    for directory in ("/usr/lib/openssh", "/usr/libexec/openssh", "/usr/lib/ssh", "/usr/libexec"):
+        if Path(directory, "sftp-server").exists():
+            return Path(directory, "sftp-server")
+    raise RuntimeError("OpenSSH's sftp-server is nowhere to be found")
 
 
 @contextmanager
