@@ -34,32 +34,33 @@ class Outbox:
     Args:
         head: what a message begins with, before the size of its data.
         most: bytes of data in one packet.
+        packets: how many go out at once.
     """
 
-    def __init__(self, head: bytes, most: int) -> None:
+    def __init__(self, head: bytes, most: int, packets: int = PACKETS) -> None:
         self.head = head
         self.most = most
         payload = len(head) + _LENGTH_SIZE + most
         plain_size = 1 + payload + padding(payload)
         stride = _LENGTH_SIZE + plain_size + TAG_SIZE
-        plain = memoryview(bytearray(PACKETS * plain_size))
+        plain = memoryview(bytearray(packets * plain_size))
         self._start = 1 + len(head) + _LENGTH_SIZE
-        self._sealed = memoryview(bytearray(PACKETS * stride))
+        self._sealed = memoryview(bytearray(packets * stride))
         self._stride = stride
         self._packets: list[Packet] = []
-        for number in range(PACKETS):
+        for number in range(packets):
             sealed = self._sealed[number * stride : (number + 1) * stride]
             bare = plain[number * plain_size : (number + 1) * plain_size]
             self._packets.append((bare, sealed[:_LENGTH_SIZE], sealed[_LENGTH_SIZE:]))
         self._data = [bare[self._start : self._start + most] for bare, _, _ in self._packets]
         self._short = 0  # the room of the last packet that was not full
-        for number in range(PACKETS):
+        for number in range(packets):
             self._begin(number, most)
 
     @property
     def size(self) -> int:
         """How many bytes of data it takes at once."""
-        return PACKETS * self.most
+        return len(self._packets) * self.most
 
     def sealed(self, pieces: Sequence[Piece], size: int, seal: Callable[[Sequence[Packet]], None]) -> memoryview:
         """The packets that carry `size` bytes, encrypted by `seal`; good until the next call."""

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko import Message, SSHException
 from paramiko.packet import NeedRekeyException, Packetizer
 
-from fleetctl.ssh.outbox import BLOCK_SIZE, TAG_SIZE, Outbox, Packet, padding
+from fleetctl.ssh.outbox import BLOCK_SIZE, PACKETS, TAG_SIZE, Outbox, Packet, padding
 from fleetctl.ssh.pieces import Piece, cut, fill
 from fleetctl.ssh.wire import Wire
 
@@ -59,10 +59,14 @@ class ChannelData(Message):
         self._pieces = pieces
         self.most = most
 
+    @property
+    def size(self) -> int:
+        return sum(map(len, self._pieces))
+
     def parts(self, size: int) -> Iterator[tuple[int, Sequence[Piece]]]:
         """The pieces in portions of `size` bytes, and of what remains."""
         rest = self._pieces
-        left = sum(map(len, rest))
+        left = self.size
         while left:
             now = min(size, left)
             part, rest = cut(rest, now)
@@ -223,8 +227,10 @@ class PacketLayer(Packetizer):
                 super().send_message(Message(head + _length.pack(size) + plain))
             return
         outbox = self._outbox
-        if outbox is None or (outbox.head, outbox.most) != (head, data.most):
-            outbox = self._outbox = Outbox(head, data.most)
+        wanted = min(data.size, PACKETS * data.most)
+        if outbox is None or (outbox.head, outbox.most) != (head, data.most) or outbox.size < wanted:
+            # Requests for files to come are small, and half a megabyte for each host is much.
+            outbox = self._outbox = Outbox(head, data.most, 1 if wanted <= data.most else PACKETS)
         for size, part in data.parts(outbox.size):
             self._wire.send_all(outbox.sealed(part, size, outward.seal))
 
