@@ -23,6 +23,7 @@ from fleetctl.ssh.transport import LeanTransport
 _LOOK_SECONDS = 0.5
 _COMPLAINTS_KEPT = 4096
 _SILENCE_SECONDS = 20.0
+_MOST_PIECES = 1024
 _LARGEST_PORTION = 256 * 1024
 
 
@@ -50,11 +51,12 @@ class BulkPipe:
         channel.in_stderr_buffer = self._complaints
         # Under channel.lock: how much of the server's window somebody waits for, and what is worth waiting for.
         self._enough = 0
-        self._portion = max(1, min(_LARGEST_PORTION, channel.out_window_size // 4))
+        self._largest_portion = max(1, min(_LARGEST_PORTION, channel.out_window_size // 4))
+        self._portion = self._largest_portion
         transport.deliver(channel, Sink(self._inbox.put, self._widen))
 
     def send(self, pieces: Sequence[Piece]) -> None:
-        rest = pieces
+        rest: Sequence[Piece] = [piece for piece in pieces if len(piece)]
         with translated(Stage.CHANNEL, self._notes):
             while rest:
                 size = self._wait(lambda: self._allowed(sum(map(len, rest))))  # noqa: B023 - called at once
@@ -117,8 +119,8 @@ class BulkPipe:
             self._enough = min(wanted, self._portion)
             if channel.out_window_size < self._enough and not channel.closed:
                 channel.out_buffer_cv.wait(_LOOK_SECONDS)
-                if channel.out_window_size < self._enough:
-                    self._portion = max(1, self._portion // 2)
+                enough = channel.out_window_size >= self._enough
+                self._portion = min(2 * self._portion, self._largest_portion) if enough else max(1, self._portion // 2)
             self._enough = 0
             if not channel.out_window_size and not (channel.closed or channel.eof_sent):
                 raise TimeoutError
@@ -185,7 +187,11 @@ class Inbox(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramik
 
     def put(self, piece: memoryview) -> None:
         """Called by the thread that reads; raising ends the connection."""
+        if not piece:
+            return
         with self._pieces_lock:
+            if len(self._pieces) >= _MOST_PIECES:
+                self._pieces = [memoryview(b"".join(self._pieces))]  # each takes some 300 bytes, however small it is
             self._pieces.append(piece)
             self._size += len(piece)
             if self._size > self._most:

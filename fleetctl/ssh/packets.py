@@ -292,8 +292,8 @@ class PacketLayer(Packetizer):
             return False
         if kind == _MSG_CHANNEL_WINDOW_ADJUST:
             sink.window(size)
-        elif size > end - _DATA_START:
-            raise SSHException("Invalid packet: its data is longer than itself")
+        elif size != end - _DATA_START:
+            raise SSHException("Invalid packet: it is not as long as its data")
         else:
             sink.data(memoryview(plain)[_DATA_START : _DATA_START + size])
         self._received = (self._received + 1) & 0xFFFF_FFFF

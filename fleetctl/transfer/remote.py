@@ -28,6 +28,8 @@ WIDTH = 32
 _MODES = tuple(range(0o1000))
 """One number for all files with the same permissions: of 10,000 on each of 20 hosts that is 6 MB."""
 _LISTINGS_AHEAD = 2
+_MOST_SILENT = 50
+"""Answers in a row that bring no name."""
 _SPELLING = "see the spelling, and what is in the directory; a path that does not begin with / begins at home"
 
 Names = list[tuple[str, Attributes]]
@@ -95,7 +97,7 @@ def list_to(sftp: Sftp, path: str, take: Callable[[Names], Steps[None]], most: i
     opened = sftp.opendir(path)
     yield opened
     handle = sftp.handle(opened)
-    count = 0
+    count = silent = 0
     ahead = deque(sftp.readdir(handle, path) for _ in range(_LISTINGS_AHEAD))
     try:
         while True:
@@ -104,11 +106,15 @@ def list_to(sftp: Sftp, path: str, take: Callable[[Names], Steps[None]], most: i
             names = sftp.names(ticket)
             if names is None:
                 return
-            count += max(1, len(names))  # a server may go on saying nothing for ever
+            count += len(names)
             if count > most:
                 raise TooMuch(f"{path} lists more than {most:,} names")
+            news = [item for item in names if item[0] not in {".", ".."}]
+            silent = 0 if news else silent + 1
+            if silent > _MOST_SILENT:
+                raise TooMuch(f"the listing of {path} has no end, and no names")
             ahead.append(sftp.readdir(handle, path))
-            yield from take([item for item in names if item[0] not in {".", ".."}])
+            yield from take(news)
     finally:
         sftp.close(handle, path)
 
@@ -246,6 +252,7 @@ class Walk:
                 real = yield from self._behind(source, path, attributes, above)
                 if real is not None and (yield from self._member(where, path, real[0], root)):
                     below.append((source, path, real[1]))
+            self._check_count()
 
         try:
             yield from list_to(self._sftp, place, take)
@@ -321,9 +328,13 @@ class Walk:
         return attributes, (*above, real)
 
     def _add(self, entry: Entry) -> None:
-        if len(self.found.entries) >= MOST_ENTRIES:
-            raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
         self.found.entries.append(entry)
+        self._check_count()
+
+    def _check_count(self) -> None:
+        found = self.found
+        if len(found.entries) + len(found.skipped) + len(found.failed) > MOST_ENTRIES:
+            raise TooMuch(f"more than {MOST_ENTRIES:,} files and directories")
 
 
 def _entry(path: str, source: str, attributes: Attributes) -> Entry:

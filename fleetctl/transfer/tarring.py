@@ -146,7 +146,8 @@ def _in_pieces(data: Iterator[bytes]) -> Iterator[bytes]:
         if size >= _PIECE:
             yield b"".join(held)
             held, size = [], 0
-    yield b"".join(held)
+    if held:
+        yield b"".join(held)
 
 
 def receive_files(
