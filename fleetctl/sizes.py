@@ -1,4 +1,4 @@
-"""Amounts of bytes as people read and write them."""
+"""Amounts as people read and write them: of bytes, and of things."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def bytes_in(text: str) -> int:
     if size <= 0:
         raise ValueError(f"{text!r} is no amount of bytes: write 10MB/s, 512k or 1GiB")
     return size
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

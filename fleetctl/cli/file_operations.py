@@ -22,6 +22,7 @@ from fleetctl.errors import UsageError
 from fleetctl.model import Host
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
+from fleetctl.sizes import counted
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination
 from fleetctl.transfer.getting import Origin
@@ -57,7 +58,7 @@ def put_operation(
         if files.delete and not any(entry.kind == "directory" for entry in tree.entries) and not contents:
             raise UsageError("--delete needs a directory", hint="name one, with -r")
         if files.delete:
-            _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {len(hosts)} hosts?", output)
+            _agree(f"Delete what is not in {' '.join(sources)} from {remote} on {counted(len(hosts), 'host')}?", output)
         single = base(tree.entries[0].path) if len(named) == 1 and not contents and tree.entries else ""
         destination = Destination(remote, single, contents, puts.mode, puts.owner, choice)
         return Put(tuple(sources), destination, tree, choices=choices)

@@ -10,7 +10,7 @@ import msgspec
 
 from fleetctl.errors import Cancelled, ConnectionLost, FleetError, TimedOut, TransferError
 from fleetctl.events import Action, ErrorFacts, Outcome, Progress, Status, Stream, Totals, Transferred
-from fleetctl.sizes import readable
+from fleetctl.sizes import counted, readable
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.plan import Act, Step
 
@@ -154,7 +154,10 @@ class Account(msgspec.Struct):
                 error.totals = self.totals()
         if isinstance(error, TimedOut | ConnectionLost | Cancelled):
             more = "--timeout gives it longer" if isinstance(error, TimedOut) else error.hint
-            error.hint = "; ".join(filter(None, ["--resume goes on from what is there", more]))
+            on = "--update --resume moves only what is missing"
+            if not self.choices.keeps_times:  # without them nobody can tell what has arrived
+                on = "--resume goes on with what is there of large files"
+            error.hint = "; ".join(filter(None, [on, more]))
 
     def totals(self) -> Totals:
         count = self._counts.get
@@ -194,13 +197,13 @@ class Account(msgspec.Struct):
         files = count(self.verb, 0)
         size = self._total if self.choices.dry else self._bytes
         would = "would be " if self.choices.dry else ""
-        parts = [f"{_plural(files, 'file')}, {readable(size)} {would}{self.verb}"]
+        parts = [f"{counted(files, 'file')}, {readable(size)} {would}{self.verb}"]
         said: dict[Action, str] = {"linked": would, "unchanged": "", "skipped": "", "deleted": would, "failed": ""}
         parts += [f"{self._counts[action]} {said[action]}{action}" for action in said if self._counts.get(action)]
         return ("dry run: " if self.choices.dry else "") + "; ".join(parts)
 
     def _say(self, line: str) -> None:
-        self._lines.append(line)
+        self._lines.append(line.replace("\n", "\\n"))  # a name may hold one, and a line is for one file
         self._lines_size += len(line)
         if self._lines_size >= _LINES_SIZE:
             self._flush()
@@ -228,7 +231,3 @@ class Account(msgspec.Struct):
             Progress(host=self.host, bytes=self._bytes, total=self._total, files=files, files_total=self._files_total)
         )
         self._tell_events()
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

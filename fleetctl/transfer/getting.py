@@ -79,6 +79,8 @@ class Getting:
         self._cancel = means.cancel
         self._landing = Landing(origin.directory, origin.inside)
         self._pace = means.pace()
+        self._top: Attributes | None = None
+        """Of the one directory whose contents alone are fetched."""
 
     def run(self) -> None:
         """Raises: TransferError when nothing can be done at all, and what the session raises."""
@@ -117,7 +119,7 @@ class Getting:
             for path, error in found.failed:
                 self._account.failed(self._shown(path), error)
             if self._choices.delete and found.failed:
-                self._account.failed(self._landing.top, TransferError(_NOT_DELETED))
+                self._account.done("skipped", self._landing.top, why=_NOT_DELETED)
             if self._choices.dry:
                 self._account.tell(steps, extra, self._shown)
             else:
@@ -141,6 +143,8 @@ class Getting:
                 if path and path in taken:
                     raise WrongKind(f"{taken[path]} and {source} would both become {self._shown(path)}")
                 taken[path] = source
+                if contents and len(self._origin.paths) == 1:
+                    self._top = attributes
                 self._take(walk, source, path, attributes, alone=not is_pattern(word))
         return walk.found
 
@@ -208,6 +212,7 @@ class Getting:
     # Doing it
 
     def _do(self, sftp: Sftp, steps: Sequence[Step], extra: dict[str, Kind]) -> None:
+        fresh = self._top is not None and self._landing.make_top()
         bad = self._make_directories(steps)
         steps = [step for step in steps if not is_within(step.entry.path, bad)]
         self._account.unmoved(steps, self._shown)
@@ -221,6 +226,8 @@ class Getting:
         for path, kind in extra.items():
             self._try("deleted", path, partial(self._landing.remove, path, kind))
         self._finish_directories(steps)
+        if fresh and self._choices.preserve:
+            self._finish_top()
 
     def _try(self, action: Action, path: str, act: Callable[[], None]) -> bool:
         try:
@@ -333,6 +340,11 @@ class Getting:
                     self._landing.finish_directory(step.entry)
                 except TransferError as error:
                     self._account.failed(self._shown(step.entry.path), error)
+
+    def _finish_top(self) -> None:
+        if self._top is not None:
+            mode, mtime = self._top.permissions & 0o777, self._top.mtime or 0
+            self._landing.finish_directory(Entry("", "directory", mode=mode, mtime=mtime))
 
 
 def _without_slash(word: str) -> str:

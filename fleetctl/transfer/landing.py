@@ -137,13 +137,20 @@ class Landing:
         """Make a directory, and those above it. Raises: TransferError."""
         self._directory(step.entry.path, mode=step.mode | _OPEN_TO_OWNER)
 
+    def make_top(self) -> bool:
+        """Make the directory itself. Returns: whether it was missing. Raises: TransferError."""
+        missing = not os.path.lexists(self.top)
+        self._directory("", mode=_ALL)
+        return missing
+
     def begin(self, step: Step, *, resume: bool) -> Arriving:
         """A new temporary file, or the part that an earlier transfer of the same left. Raises: TransferError."""
         entry = step.entry
         directory = self._directory(parent(entry.path), mode=_ALL)
         part = part_name(base(entry.path), entry.size, entry.mtime)
         with local("write", self.top, entry.path):
-            candidates = _parts_of(step, directory) if resume else ()
+            # Of a smaller file nothing is gone on from, and each would list the whole directory.
+            candidates = _parts_of(step, directory) if resume and entry.size > _RESUME_MARGIN else ()
             descriptor = os.open(part, _NEW, step.mode | _WRITABLE, dir_fd=directory)
             _lock(descriptor)
             old = _taken_over(directory, part, candidates, descriptor) if candidates else None

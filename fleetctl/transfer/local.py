@@ -101,7 +101,8 @@ def gather(sources: Sequence[str], *, recursive: bool, links: Links, choice: Fil
                 message = f"{named[entry.path]} and {entry.origin} would both become {entry.path}"
                 raise UsageError(message, hint="one run each, to another REMOTE")
             named[entry.path] = entry.origin
-    return Tree(tuple(walk.entries), tuple(walk.skipped), walk.mode)
+    alone = sum(map(is_contents, sources)) == 1
+    return Tree(tuple(walk.entries), tuple(walk.skipped), walk.mode, walk.mtime if alone else 0)
 
 
 def identity(found: os.stat_result) -> int:
@@ -115,6 +116,7 @@ class _Walk(msgspec.Struct):
     entries: list[Entry] = msgspec.field(default_factory=list)
     skipped: list[Skipped] = msgspec.field(default_factory=list)
     mode: int = 0o777
+    mtime: int = 0
 
     def take(self, source: str, path: str, word: str, *, recursive: bool) -> None:
         """What the user named; a link itself is followed."""
@@ -129,6 +131,7 @@ class _Walk(msgspec.Struct):
                 self.entries.append(_entry(path, "directory", found, source))
             else:
                 self.mode &= found.st_mode
+                self.mtime = int(found.st_mtime)
             above = ((found.st_dev, found.st_ino),)
             self._inside(source, path, "", above)
         elif stat.S_ISREG(found.st_mode):

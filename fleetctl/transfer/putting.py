@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from fleetctl.errors import SftpMissing, ToolMissing, TransferError
-from fleetctl.ssh.sftp import Sftp, Steps
+import msgspec
+
+from fleetctl.errors import FleetError, SftpMissing, ToolMissing, TransferError
+from fleetctl.ssh.sftp import Sftp, Steps, Ticket
 from fleetctl.transfer.account import Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.destination import Destination, Place, find_place, made
@@ -17,7 +19,7 @@ from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.owners import owner_numbers
 from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
-from fleetctl.transfer.remote import WIDTH, at_home, look_at_link
+from fleetctl.transfer.remote import MOST_ENTRIES, WIDTH, at_home, look_at_link
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.survey import Survey, parts_of, survey
 from fleetctl.transfer.tarring import send_tree, suits_tar
@@ -26,6 +28,8 @@ from fleetctl.transfer.upload import Sending, new_part, put_in_place, upload
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
 _OPEN_TO_OWNER = 0o700
+_LOOKED_THROUGH = 10_000
+"""Names in a directory among which parts are looked for that are only to be cleaned up."""
 
 
 class _MadeMeanwhile(TransferError):
@@ -53,8 +57,10 @@ class Putting:
             if self._choices.via != "tar":
                 raise
             self._run_without_sftp()
+
+    def _tell_skipped(self, shown: Callable[[str], str]) -> None:
         for skipped in self._tree.skipped:
-            self._account.done("skipped", skipped.path, why=skipped.why)
+            self._account.done("skipped", shown(skipped.path), why=skipped.why)
 
     def _run_without_sftp(self) -> None:
         check_choices(self._choices, more=bool(self._destination.owner))
@@ -69,12 +75,16 @@ class Putting:
             self._pace.pass_on(self._account.moved),
             self._cancel,
         )
+        self._tell_skipped(str)
 
     def _run(self) -> None:
         with self._session.sftp(self._cancel) as sftp:
             place = find_place(sftp, self._destination, self._choices)
             inside = self._destination.contents and place.exists
-            seen = survey(sftp, self._tree.entries, place.of, inside=inside) if place.exists else Survey()
+            most = MOST_ENTRIES if self._choices.resume else _LOOKED_THROUGH
+            seen = Survey()
+            if place.exists:
+                seen = survey(sftp, self._tree.entries, place.of, inside=inside, most=most)
             same = self._same_content(place, seen) if self._choices.checksum else set()
             steps = self._plan(seen, same, place.of)
             self._account.expect(
@@ -88,6 +98,7 @@ class Putting:
                 self._account.tell(steps, extra, place.of)
             else:
                 self._do(sftp, steps, place, seen, extra, owner)
+            self._tell_skipped(place.of)
 
     # What
 
@@ -142,7 +153,7 @@ class Putting:
     ) -> None:
         leftovers = self._leftovers(sftp, steps, place, seen)
         left = self._send_new_trees(sftp, steps, place)
-        if not place.exists and left:
+        if not place.exists and (left or not steps):
             error = sftp.run(made(sftp, place.directory, self._tree.mode | _OPEN_TO_OWNER))
             if error is not None:
                 raise error
@@ -161,11 +172,13 @@ class Putting:
             else:
                 self._account.failed(path, error)
         self._finish_directories(sftp, [step for step in steps if step.entry.path not in bad], place, owner)
+        if self._choices.preserve and self._tree.mtime and not place.exists:
+            self._finish_top(sftp, place)
 
     def _leftovers(self, sftp: Sftp, steps: Sequence[Step], place: Place, seen: Survey) -> Leftovers:
         parts = seen.parts
         if not place.exists:
-            mine = parts_of(sftp, place.directory)
+            mine = parts_of(sftp, place.directory, _LOOKED_THROUGH)
             parts = {"": mine} if mine else {}
         moved = (step.entry for step in steps if step.act == "move") if self._choices.resume else ()
         return sort_out(sftp, parts, {entry.path: entry for entry in moved}, place.of, self._cancel)
@@ -194,6 +207,9 @@ class Putting:
                     raise
                 self._account.take_back(mark)
                 return left
+            except FleetError:
+                self._account.take_back(mark)  # nothing of it stays
+                raise
             done = {step.entry.path for step in inside}
             left = [step for step in left if step.entry.path not in done]
         return left
@@ -312,6 +328,9 @@ class Putting:
         error = yield from upload(sftp, sending, self._pace, counted)
         if error is not None:
             counted.take_back()
+        elif not entry.size and counted.size:  # it said that it is empty, as files in /proc do
+            read = msgspec.structs.replace(entry, size=counted.size)
+            sending = msgspec.structs.replace(sending, step=msgspec.structs.replace(step, entry=read))
         return sending, error
 
     def _settle(self, sftp: Sftp, sending: Sending) -> Steps[tuple[Sending, TransferError | None]]:
@@ -376,7 +395,7 @@ class Putting:
         self, sftp: Sftp, steps: Sequence[Step], place: Place, owner: tuple[int, int] | None
     ) -> None:
         """Owner, mode and time of directories, when nothing goes into them any more; the deepest first."""
-        asked = []
+        asked: list[tuple[str, Ticket]] = []
         for step in reversed(steps):
             if step.entry.kind != "directory" or step.act not in {"make", "keep"}:
                 continue
@@ -384,11 +403,22 @@ class Putting:
             if owner is not None and step.act == "make":
                 asked.append((path, sftp.setstat(path, owner=owner)))
             if self._choices.preserve:
-                asked.append((path, sftp.setstat(path, mode=step.entry.mode)))
-            if self._choices.preserve:
-                asked.append((path, sftp.setstat(path, mtime=step.entry.mtime)))
+                asked += _preserved(sftp, path, step.entry.mode, step.entry.mtime)
+        self._expect_all(sftp, asked)
+
+    def _finish_top(self, sftp: Sftp, place: Place) -> None:
+        """What a directory's contents went into, if it is new; one that was there keeps what it had."""
+        mode = self._tree.mode & 0o7777
+        self._expect_all(sftp, _preserved(sftp, place.directory, mode, self._tree.mtime))
+
+    def _expect_all(self, sftp: Sftp, asked: Iterable[tuple[str, Ticket]]) -> None:
         for path, ticket in asked:
             try:
                 sftp.expect_ok(sftp.result(ticket))
             except TransferError as error:
                 self._account.failed(path, error)
+
+
+def _preserved(sftp: Sftp, path: str, mode: int, mtime: int) -> list[tuple[str, Ticket]]:
+    """The mode first: who may not enter a directory may still have set its time."""
+    return [(path, sftp.setstat(path, mode=mode)), (path, sftp.setstat(path, mtime=mtime))]

@@ -26,10 +26,6 @@ class Part(NamedTuple):
     kind: Kind
 
 
-_PARTS_LOOKED_FOR = 10_000
-"""In a directory with more names than this no parts are looked for."""
-
-
 class Survey(msgspec.Struct):
     """What is at the destination, by the path that an entry has in its tree.
 
@@ -43,10 +39,11 @@ class Survey(msgspec.Struct):
     others: dict[str, Kind] = msgspec.field(default_factory=dict)
 
 
-def survey(sftp: Sftp, entries: Sequence[Entry], target: Callable[[str], str], *, inside: bool) -> Survey:
+def survey(sftp: Sftp, entries: Sequence[Entry], target: Callable[[str], str], *, inside: bool, most: int) -> Survey:
     """Look at what entries would meet.
 
     Args:
+        most: names in a directory that is looked through for parts alone.
         target: the place of an entry's path on the host.
         inside: the tree's own top is a directory that is there, and has the entries' tops as its contents.
 
@@ -66,7 +63,7 @@ def survey(sftp: Sftp, entries: Sequence[Entry], target: Callable[[str], str], *
     for path, names in sftp.drive([_contents(sftp, path, target(path)) for path in listed], WIDTH):
         for name, attributes in names:
             _sort_in(seen, parts, join(path, name), attributes, wanted)
-    _look_for_parts(sftp, parts, alone, target)
+    _look_for_parts(sftp, parts, alone, target, most)
     linked = {path for path in directories if path in seen.present and seen.present[path].kind == "link"}
     seen.others = {path: kind for path, kind in seen.others.items() if not is_within(path, linked)}
     _resolve_links(sftp, seen, entries, target)
@@ -100,9 +97,9 @@ def _sort_in(seen: Survey, parts: dict[str, list[Part]], path: str, attributes: 
         seen.others[path] = _present(attributes).kind
 
 
-def parts_of(sftp: Sftp, target: str) -> list[Part]:
-    """The parts of one thing that other runs left, or have under way."""
-    _, names = sftp.run(_few(sftp, "", parent(target) or "."))
+def parts_of(sftp: Sftp, target: str, most: int) -> list[Part]:
+    """The parts of one thing that other runs left, or have under way; `most` as in `survey`."""
+    _, names = sftp.run(_few(sftp, "", parent(target) or ".", most))
     return _of([_part(name, found) for name, found in names], base(target))
 
 
@@ -115,17 +112,17 @@ def _of(parts: Iterable[Part], name: str) -> list[Part]:
 
 
 def _look_for_parts(
-    sftp: Sftp, parts: dict[str, list[Part]], entries: Sequence[Entry], target: Callable[[str], str]
+    sftp: Sftp, parts: dict[str, list[Part]], entries: Sequence[Entry], target: Callable[[str], str], most: int
 ) -> None:
     """Beside what goes into a directory which was not listed."""
     places = {parent(entry.path): parent(target(entry.path)) or "." for entry in entries}
-    for path, names in sftp.drive([_few(sftp, path, place) for path, place in places.items()], WIDTH):
+    for path, names in sftp.drive([_few(sftp, path, place, most) for path, place in places.items()], WIDTH):
         parts[path] = [_part(name, found) for name, found in names if is_any_part(name)]
 
 
-def _few(sftp: Sftp, path: str, place: str) -> Steps[tuple[str, Names]]:
+def _few(sftp: Sftp, path: str, place: str, most: int) -> Steps[tuple[str, Names]]:
     try:
-        names = yield from listing(sftp, place, _PARTS_LOOKED_FOR)
+        names = yield from listing(sftp, place, most)
     except TransferError:
         return path, []  # it may be one that can be written to and not read
     return path, names

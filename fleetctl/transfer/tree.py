@@ -55,8 +55,10 @@ class Tree(msgspec.Struct, frozen=True):
 
     Args:
         mode: permission bits of the directory whose contents alone are taken.
+        mtime: its time; 0 when there are several such, or none.
     """
 
     entries: tuple[Entry, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     mode: int = 0o777
+    mtime: int = 0

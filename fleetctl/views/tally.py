@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleetctl.events import Event, HostFinished, Totals, Transferred
-from fleetctl.sizes import readable
+from fleetctl.sizes import counted, readable
 
 _WAYS = {"sent": "sent to", "fetched": "fetched from"}
 
@@ -30,9 +30,9 @@ class Tally:
         if not self._hosts:
             return ""
         total = self._sum
-        moved = f"{_count(total.files, 'file')}, {readable(total.bytes)}" if total.files or total.bytes else "nothing"
+        moved = f"{counted(total.files, 'file')}, {readable(total.bytes)}" if total.files or total.bytes else "nothing"
         would = "would be " if self._dry else ""
-        parts = [f"{moved} {would}{self._way} {_count(self._hosts, 'host')}"]
+        parts = [f"{moved} {would}{self._way} {counted(self._hosts, 'host')}"]
         parts += [f"{total.linked:,} {would}linked"] if total.linked else []
         parts += [f"{total.unchanged:,} unchanged"] if total.unchanged else []
         parts += [f"{total.skipped:,} skipped"] if total.skipped else []
@@ -43,7 +43,3 @@ class Tally:
 
 def _added(one: Totals, other: Totals) -> Totals:
     return Totals(*(getattr(one, name) + getattr(other, name) for name in Totals.__struct_fields__))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

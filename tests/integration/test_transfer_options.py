@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import shlex
@@ -43,6 +44,59 @@ def test_preserve_keeps_mode_and_time(fleetctl: Fleetctl, one: Path, here: Path,
     assert fleetctl("get", "-rp", "--via", via, "-i", one, far / "t", here / "back").exit_code == 0
     (far / "t" / "sub").chmod(0o711)  # a set-group-id bit is not fetched
     assert seen(here / "back" / "h001" / "t") == seen(far / "t")
+
+
+def test_preserve_is_for_a_new_directory_that_takes_contents_too(
+    fleetctl: Fleetctl, one: Path, here: Path, far: Path
+) -> None:
+    """One that is there already, as a home is, keeps its own mode and time."""
+    plant(here, {"t/a": "A"})
+    plant(far, {"old/b": "B"})
+    (here / "t").chmod(0o700)
+    (far / "old").chmod(0o755)
+    for path in (here / "t", far / "old"):
+        age(path)
+    assert fleetctl("put", "-rp", "-i", one, f"{here}/t/", far / "new").exit_code == 0
+    assert fleetctl("put", "-rp", "-i", one, f"{here}/t/", far / "old").exit_code == 0
+    assert (_mode(far / "new"), int((far / "new").stat().st_mtime)) == (0o700, LONG_AGO)
+    assert _mode(far / "old") == 0o755
+    (far / "new").chmod(0o750)
+    age(far / "new")
+    assert fleetctl("get", "-rp", "-i", one, f"{far}/new/", here / "back").exit_code == 0
+    fetched = here / "back" / "h001"
+    assert (_mode(fetched), int(fetched.stat().st_mtime)) == (0o750, LONG_AGO)
+
+
+def test_the_contents_of_an_empty_directory_are_a_directory(
+    fleetctl: Fleetctl, one: Path, here: Path, far: Path
+) -> None:
+    (here / "t").mkdir()
+    (far / "there").mkdir()
+    assert fleetctl("put", "-r", "-i", one, f"{here}/t/", far / "new").exit_code == 0
+    assert names(far / "new") == []
+    assert fleetctl("get", "-r", "-i", one, f"{far}/there/", here / "back").exit_code == 0
+    assert names(here / "back" / "h001") == []
+
+
+def test_what_says_it_is_empty_is_told_with_its_true_size(fleetctl: Fleetctl, one: Path, far: Path) -> None:
+    told = json.loads(fleetctl("put", "-i", one, "-o", "json", "/proc/version", far).stdout)["hosts"][0]
+    (transfer,) = told["transfers"]
+    assert transfer["size"] == told["totals"]["bytes"] == (far / "version").stat().st_size > 0
+
+
+def test_what_is_skipped_is_told_by_the_place_it_would_have_had(
+    fleetctl: Fleetctl, one: Path, here: Path, far: Path
+) -> None:
+    plant(here, {"t/a": "A"})
+    os.mkfifo(here / "t" / "pipe")
+    told = json.loads(fleetctl("put", "-r", "-i", one, "-o", "json", here / "t", far / "new").stdout)["hosts"][0]
+    assert [each["path"] for each in told["transfers"] if each["action"] == "skipped"] == [f"{far}/new/pipe"]
+
+
+def test_a_name_of_two_lines_is_told_in_one(fleetctl: Fleetctl, one: Path, here: Path, far: Path) -> None:
+    plant(here, {"new\nline": "A"})
+    done = fleetctl("put", "-v", "-i", one, here / "new\nline", far)
+    assert f"sent {far}/new\\nline (1 byte)" in done.stdout
 
 
 def test_without_preserve_a_new_file_is_of_now_and_the_umask_there(
