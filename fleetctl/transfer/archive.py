@@ -28,6 +28,7 @@ _TYPES: dict[Kind, bytes] = {"file": b"0", "directory": b"5", "link": b"2"}
 _KINDS: dict[bytes, Kind] = {b"0": "file", b"\0": "file", b"7": "file", b"5": "directory", b"2": "link"}
 _LONG_NAME, _LONG_TARGET, _PAX, _PAX_FOR_ALL, _SPARSE = b"L", b"K", b"x", b"g", b"S"
 _LONGEST = {_LONG_NAME: _LONGEST_NAME, _LONG_TARGET: _LONGEST_NAME, _PAX: _LARGEST_PAX, _PAX_FOR_ALL: _LARGEST_PAX}
+_LINKS = frozenset({b"1", b"2"})
 _BODILESS = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
 _NAMES = frozenset({"path", "linkpath"})
 _NUMBERS = frozenset({"size", "mtime"})
@@ -197,7 +198,8 @@ class ArchiveReader:
     def _member(self, fields: tuple[bytes, ...], kind: bytes, size: int) -> Member:
         given, self._next = self._next, {}
         path = os.fsdecode(given.get("path") or _name(fields))
-        target = os.fsdecode(given.get("linkpath") or _text(fields[8]))
+        aim = given.get("linkpath") or (_text(fields[8]) if kind in _LINKS else b"")
+        target = os.fsdecode(aim) if aim else ""
         mtime = _seconds(given["mtime"]) if given.get("mtime") else _number(fields[5])
         if given.get("size"):
             size = _decimal(given["size"])

@@ -18,7 +18,7 @@ import msgspec
 
 from fleetctl.errors import NoSuchFile
 from fleetctl.ssh.pieces import behind
-from fleetctl.transfer.names import base, parent
+from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import is_part, is_part_of, is_whole, part_name
 from fleetctl.transfer.plan import Present, Step
 from fleetctl.transfer.system import begin_to_write_back, local, sync_file_system
@@ -102,7 +102,7 @@ class Landing:
         self._open.clear()
 
     def shown(self, path: str) -> str:
-        return os.path.join(self.top, path)
+        return join(self.top, path)
 
     # Looking
 
