@@ -17,8 +17,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from fleetctl.cancel import Cancel
+from fleetctl.ssh.dial import Dialer
+from fleetctl.ssh.session import Session
 from tests.support.account import Account, local_account
 from tests.support.fleetctl import Fleetctl
+from tests.support.hosts import host_of
 from tests.support.keys import KeySet, make_keys
 from tests.support.sshd import Sshd, SshdStarter, why_no_sshd
 
@@ -136,3 +140,17 @@ def here(tmp_path: Path) -> Path:
     directory = tmp_path / "here"
     directory.mkdir()
     return directory
+
+
+@pytest.fixture
+def cancel() -> Iterator[Cancel]:
+    with Cancel() as cancel:
+        yield cancel
+
+
+@pytest.fixture
+def session(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> Iterator[Session]:
+    """Logged in to the server of this run."""
+    session = Dialer(login_timeout=30).dial(host_of(sshd, tmp_path), cancel)
+    yield session
+    session.close()

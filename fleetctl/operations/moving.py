@@ -11,6 +11,8 @@ from fleetctl.ssh.session import Session
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.means import Means
+from fleetctl.transfer.shared import Pace
+from fleetctl.transfer.throttle import Throttle
 
 
 def move(
@@ -24,7 +26,8 @@ def move(
     account = Account(context.host.name, context.emit, context.report, verb, choices)
     try:
         with session.within(choices.timeout, context.cancel):
-            work(Means(session, choices, account, context.shared, context.cancel))
+            pace = Pace(context.shared.throttle, Throttle(choices.limit_per_host), context.cancel)
+            work(Means(session, choices, account, context.shared, context.cancel, pace))
     except Exception as error:
         account.broken_off(error)
         raise

@@ -8,7 +8,7 @@ and a version that is none.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -24,13 +24,7 @@ def _standing_in(modules: dict[str, Any]) -> Iterator[None]:
             del sys.modules[name]
 
 
-def _metadata() -> ModuleType:
-    module = ModuleType("importlib.metadata")
-    module.version = lambda _: "5"  # type: ignore[attr-defined]
-    return module
-
-
-with _standing_in({"invoke": None, "importlib.metadata": _metadata()}):
+with _standing_in({"invoke": None, "importlib.metadata": SimpleNamespace(version=lambda _: "5")}):
     import paramiko
 
 # The root logger would print paramiko's own tracebacks; failures reach the user as our errors.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from paramiko import Channel, SSHException
@@ -59,7 +60,7 @@ class BulkPipe:
         rest: Sequence[Piece] = [piece for piece in pieces if len(piece)]
         with translated(Stage.CHANNEL, self._notes):
             while rest:
-                size = self._wait(lambda: self._allowed(sum(map(len, rest))))  # noqa: B023 - called at once
+                size = self._wait(partial(self._allowed, sum(map(len, rest))))
                 if not size:
                     break
                 now, rest = cut(rest, size)
@@ -138,7 +139,7 @@ class BulkPipe:
                 channel.out_buffer_cv.notify_all()
 
 
-class Complaints(BufferedPipe):  # type: ignore[type-arg]  # likewise
+class Complaints(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only
     """The end of what comes on stderr. The rest is let go: nobody waits for it."""
 
     def __init__(self, most: int) -> None:
@@ -168,7 +169,7 @@ class Complaints(BufferedPipe):  # type: ignore[type-arg]  # likewise
             return self._kept.decode(errors="replace").strip()
 
 
-class Inbox(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only
+class Inbox(BufferedPipe):  # type: ignore[type-arg]  # likewise
     """What has arrived and was not taken, as it came: pieces that are not joined. One thread takes.
 
     Args:

@@ -11,6 +11,9 @@ from fleetctl.transfer.names import join, parent
 from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.remote import at_home, look, look_at_link
 
+OPEN_TO_OWNER = 0o700
+"""What a directory is made with besides its mode, until all that goes into it is there."""
+
 
 class Destination(msgspec.Struct, frozen=True):
     """Where files go on each host.

@@ -78,7 +78,7 @@ class Getting:
         self._account = means.account
         self._cancel = means.cancel
         self._landing = Landing(origin.directory, origin.inside)
-        self._pace = means.pace()
+        self._pace = means.pace
         self._top: Attributes | None = None
         """Of the one directory whose contents alone are fetched."""
 

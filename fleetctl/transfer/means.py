@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from fleetctl.cancel import Cancel
+from fleetctl.errors import TransferError
 from fleetctl.ssh.session import Session
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.shared import Pace, Shared
-from fleetctl.transfer.throttle import Throttle
+from fleetctl.transfer.tree import Entry
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -18,6 +19,7 @@ class Means(msgspec.Struct, frozen=True):
     Args:
         account: where it is told what becomes of the files.
         shared: what the hosts of the run have in common.
+        pace: how fast the host's bytes may move.
     """
 
     session: Session
@@ -25,6 +27,11 @@ class Means(msgspec.Struct, frozen=True):
     account: Account
     shared: Shared
     cancel: Cancel
+    pace: Pace
 
-    def pace(self) -> Pace:
-        return Pace(self.shared.throttle, Throttle(self.choices.limit_per_host), self.cancel)
+    def digest(self, entry: Entry) -> str:
+        """Of a local file; no digest where it cannot be read, which is told when it is to be sent."""
+        try:
+            return self.shared.digests.of(entry.origin, entry.size, self.cancel)
+        except TransferError:
+            return "unreadable"

@@ -7,33 +7,27 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from fleetctl.errors import FleetError, SftpMissing, ToolMissing, TransferError
+from fleetctl.errors import SftpMissing, ToolMissing, TransferError
 from fleetctl.ssh.sftp import Sftp, Steps, Ticket
 from fleetctl.transfer.account import Counted
 from fleetctl.transfer.batches import batches
-from fleetctl.transfer.destination import Destination, Place, find_place, made
+from fleetctl.transfer.destination import OPEN_TO_OWNER, Destination, Place, find_place, made
 from fleetctl.transfer.digests import compared, need_remote_digests, remote_digests
 from fleetctl.transfer.leftovers import Leftovers, sort_out, take_over
 from fleetctl.transfer.means import Means
-from fleetctl.transfer.names import base, join, parent
+from fleetctl.transfer.names import join, parent
+from fleetctl.transfer.new_trees import NewTrees, tar_flags
 from fleetctl.transfer.owners import owner_numbers
-from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
-from fleetctl.transfer.remote import MOST_ENTRIES, WIDTH, at_home, look_at_link
+from fleetctl.transfer.remote import MOST_ENTRIES, WIDTH, at_home
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.survey import Survey, parts_of, survey
-from fleetctl.transfer.tarring import send_tree, suits_tar
-from fleetctl.transfer.tree import Entry, Tree
+from fleetctl.transfer.tree import Tree
 from fleetctl.transfer.upload import Sending, new_part, put_in_place, upload
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
-_OPEN_TO_OWNER = 0o700
 _LOOKED_THROUGH = 10_000
 """Names in a directory among which parts are looked for that are only to be cleaned up."""
-
-
-class _MadeMeanwhile(TransferError):
-    """What was to be new is there now; hosts of one run may be one machine."""
 
 
 class Putting:
@@ -42,12 +36,12 @@ class Putting:
     def __init__(self, means: Means, destination: Destination, tree: Tree) -> None:
         self._destination = destination
         self._tree = tree
+        self._means = means
         self._session = means.session
         self._choices = means.choices
         self._account = means.account
-        self._shared = means.shared
         self._cancel = means.cancel
-        self._pace = means.pace()
+        self._pace = means.pace
 
     def run(self) -> None:
         """Raises: TransferError when nothing can be done at all, and what the session raises."""
@@ -70,7 +64,7 @@ class Putting:
             steps,
             at_home(self._destination.path),
             self._destination.single,
-            self._tar_flags(),
+            tar_flags(self._choices, self._destination),
             self._account,
             self._pace.pass_on(self._account.moved),
             self._cancel,
@@ -116,13 +110,7 @@ class Putting:
         """The files that are there with the same content already, of those with the same size."""
         asked = of_same_size(self._tree.entries, seen.present)
         theirs = remote_digests(self._session, [(place.of(entry.path), entry.size) for entry in asked], self._cancel)
-        return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._digest(entry)}
-
-    def _digest(self, entry: Entry) -> str:
-        try:
-            return self._shared.digests.of(entry.origin, entry.size, self._cancel)
-        except TransferError:
-            return "unreadable"  # which is told when it is to be sent
+        return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._means.digest(entry)}
 
     def _extra(self, seen: Survey) -> dict[str, str]:
         """What is to be deleted: in a directory of the tree, not of the source, and not left out on purpose."""
@@ -152,9 +140,9 @@ class Putting:
         owner: tuple[int, int] | None,
     ) -> None:
         leftovers = self._leftovers(sftp, steps, place, seen)
-        left = self._send_new_trees(sftp, steps, place)
+        left = NewTrees(self._means, sftp, self._destination, place, self._tree.mode).send(steps)
         if not place.exists and (left or not steps):
-            error = sftp.run(made(sftp, place.directory, self._tree.mode | _OPEN_TO_OWNER))
+            error = sftp.run(made(sftp, place.directory, self._tree.mode | OPEN_TO_OWNER))
             if error is not None:
                 raise error
         bad = self._make_directories(sftp, left, place)
@@ -183,79 +171,6 @@ class Putting:
         moved = (step.entry for step in steps if step.act == "move") if self._choices.resume else ()
         return sort_out(sftp, parts, {entry.path: entry for entry in moved}, place.of, self._cancel)
 
-    def _send_new_trees(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> Sequence[Step]:
-        """Send directories of small files that the host does not have yet in one stream each, where it has tar.
-
-        Returns: the steps that are still to be done.
-        """
-        if self._choices.via == "sftp" or self._destination.owner:
-            return steps
-        tops = [step.entry.path for step in steps if step.act == "make" and "/" not in step.entry.path]
-        left = steps
-        for top in tops if place.exists else [""]:
-            inside = [step for step in left if not top or step.entry.path == top or is_within(step.entry.path, {top})]
-            if self._choices.via != "tar" and not suits_tar(inside):
-                continue
-            mark = self._account.mark()
-            try:
-                self._stream(sftp, inside, top, place)
-            except _MadeMeanwhile:
-                self._account.take_back(mark)
-                continue
-            except ToolMissing:
-                if self._choices.via == "tar":
-                    raise
-                self._account.take_back(mark)
-                return left
-            except FleetError:
-                self._account.take_back(mark)  # nothing of it stays
-                raise
-            done = {step.entry.path for step in inside}
-            left = [step for step in left if step.entry.path not in done]
-        return left
-
-    def _stream(self, sftp: Sftp, steps: Sequence[Step], top: str, place: Place) -> None:
-        """A tree that becomes visible whole. Raises: ToolMissing, TransferError; nothing is left there then."""
-        began = time.monotonic()
-        target = place.of(top) if top else place.directory
-        part = join(parent(target), part_directory(base(target)))
-        mode = next((step.mode for step in steps if step.entry.path == top), self._tree.mode)
-        # Made by SFTP, so that a shell which sees other directories (a confined SFTP) unpacks nothing anywhere.
-        sftp.expect_ok(sftp.result(sftp.mkdir(part, mode | _OPEN_TO_OWNER)))
-        sent = self._pace.pass_on(self._account.moved)
-        try:
-            send_tree(self._session, steps, top, part, self._tar_flags(), sent, self._cancel)
-            self._check_stream(steps, top, part)
-            sftp.expect_ok(sftp.result(sftp.rename(part, target)))
-        except TransferError as error:
-            list(remove_remote(sftp, {part: "directory"}))
-            if sftp.run(look_at_link(sftp, target)) is not None:
-                raise _MadeMeanwhile(error.message) from error
-            raise
-        for step in steps:
-            path = place.of(step.entry.path)
-            if step.act == "make":
-                self._account.done("made", path)
-            elif step.act == "link":
-                self._account.done("linked", path)
-            else:
-                self._account.done("sent", path, size=step.entry.size, seconds=time.monotonic() - began)
-
-    def _tar_flags(self) -> list[str]:
-        exact = ["-p"] if self._choices.preserve or self._destination.mode is not None else []
-        return exact if self._choices.keeps_times else [*exact, "-m"]
-
-    def _check_stream(self, steps: Sequence[Step], top: str, part: str) -> None:
-        """With --verify. Raises: DigestMismatch, ToolMissing."""
-        files = [step.entry for step in steps if step.act == "move"] if self._choices.verify else []
-        skip = len(top) + 1 if top else 0
-        parts = [(join(part, entry.path[skip:]), entry.size) for entry in files]
-        theirs = remote_digests(self._session, parts, self._cancel)
-        for entry, digest in zip(files, theirs, strict=True):
-            mismatch = compared(digest, self._digest(entry), entry.path)
-            if mismatch is not None:
-                raise mismatch
-
     def _make_directories(self, sftp: Sftp, steps: Sequence[Step], place: Place) -> set[str]:
         """Level by level. Returns: those that could not be made, for which nothing more is tried inside."""
         bad = {step.entry.path for step in steps if step.act == "refuse" and step.entry.kind == "directory"}
@@ -272,7 +187,7 @@ class Putting:
         return bad
 
     def _make(self, sftp: Sftp, step: Step, place: Place) -> Steps[tuple[Step, TransferError | None]]:
-        return step, (yield from made(sftp, place.of(step.entry.path), step.mode | _OPEN_TO_OWNER))
+        return step, (yield from made(sftp, place.of(step.entry.path), step.mode | OPEN_TO_OWNER))
 
     def _move(
         self,
@@ -354,7 +269,7 @@ class Putting:
             return arrived
         wrong = set()
         for sending, digest in zip(checked, theirs, strict=True):
-            mismatch = compared(digest, self._digest(sending.step.entry), sending.target)
+            mismatch = compared(digest, self._means.digest(sending.step.entry), sending.target)
             if mismatch is not None and (digest or self._choices.verify):
                 wrong.add(sending.part)
                 self._drop(sending, mismatch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import struct
 from collections.abc import Iterator, Sequence
 from tempfile import TemporaryFile
@@ -16,8 +15,8 @@ from hypothesis import strategies as st
 from fleetctl.ssh.outbox import PACKETS, Outbox, padding
 from fleetctl.ssh.packets import ChannelData, _Direction
 from fleetctl.ssh.pieces import FileRange, Piece
+from tests.support.contents import CONTENT, open_content, pieces_of
 
-CONTENT = random.Random(2).randbytes(4000)
 KEY = bytes(range(16))
 FIXED = b"same"
 CHANNEL = 7
@@ -28,20 +27,8 @@ PARTS = st.lists(st.tuples(st.booleans(), st.integers(0, 200)), max_size=5)
 
 @pytest.fixture(scope="module")
 def descriptor() -> Iterator[int]:
-    """A file with CONTENT."""
-    with TemporaryFile() as file:
-        file.write(CONTENT)
-        file.flush()
-        yield file.fileno()
-
-
-def pieces_of(descriptor: int, parts: Sequence[tuple[bool, int]]) -> list[Piece]:
-    made: list[Piece] = []
-    place = 0
-    for in_file, size in parts:
-        made.append(FileRange(descriptor, place, size) if in_file else memoryview(CONTENT)[place : place + size])
-        place += size
-    return made
+    with open_content() as descriptor:
+        yield descriptor
 
 
 class Receiver:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -13,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetctl.ssh.pieces import FileRange, Piece, behind, cut, fill
+from tests.support.contents import CONTENT, open_content, pieces_of
 
-CONTENT = random.Random(1).randbytes(2000)
 PARTS = st.lists(st.tuples(st.booleans(), st.integers(0, 300)), max_size=6)
 """Pieces that follow each other in CONTENT: whether of the file, and how long."""
 SIZES = st.lists(st.integers(0, 60), max_size=40)
@@ -22,21 +21,8 @@ SIZES = st.lists(st.integers(0, 60), max_size=40)
 
 @pytest.fixture(scope="module")
 def descriptor() -> Iterator[int]:
-    """A file with CONTENT."""
-    with TemporaryFile() as file:
-        file.write(CONTENT)
-        file.flush()
-        yield file.fileno()
-
-
-def pieces_of(descriptor: int, parts: Sequence[tuple[bool, int]]) -> list[Piece]:
-    made: list[Piece] = []
-    place = 0
-    for in_file, size in parts:
-        here = memoryview(CONTENT)[place : place + size]
-        made.append(FileRange(descriptor, place, size) if in_file else here)
-        place += size
-    return made
+    with open_content() as descriptor:
+        yield descriptor
 
 
 def bytes_of(pieces: Sequence[Piece]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,32 +15,13 @@ from paramiko import Channel
 from fleetctl.cancel import Cancel
 from fleetctl.errors import Cancelled, ChannelRefused, ConnectionLost, FleetError, TimedOut
 from fleetctl.events import Stream
-from fleetctl.model import Host, Login
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.packets import PacketLayer
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Ended, Session
+from tests.support.hosts import host_of
 from tests.support.sshd import Sshd, SshdStarter
-
-
-def host_of(server: Sshd, directory: Path) -> Host:
-    known = server.known_hosts(directory / "known_hosts", ["127.0.1.1"])
-    login = Login(server.user, (str(server.key("ed25519")),))
-    return Host("h", "127.0.1.1", login, server.port, known_hosts=(str(known),))
-
-
-@pytest.fixture
-def cancel() -> Iterator[Cancel]:
-    with Cancel() as cancel:
-        yield cancel
-
-
-@pytest.fixture
-def session(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> Iterator[Session]:
-    session = Dialer(login_timeout=30).dial(host_of(sshd, tmp_path), cancel)
-    yield session
-    session.close()
 
 
 class Collected:

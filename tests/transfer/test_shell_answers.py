@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import Cancelled, ServerFailure, TimedOut
-from fleetctl.model import Host, Login
-from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.session import Session
 from fleetctl.transfer.shell import ask
-from tests.support.sshd import Sshd
 
 FOR_EVER = "sleep 60"
-
-
-@pytest.fixture
-def cancel() -> Iterator[Cancel]:
-    with Cancel() as cancel:
-        yield cancel
-
-
-@pytest.fixture
-def session(sshd: Sshd, tmp_path: Path, cancel: Cancel) -> Iterator[Session]:
-    known = sshd.known_hosts(tmp_path / "known_hosts", ["127.0.1.1"])
-    login = Login(sshd.user, (str(sshd.key("ed25519")),))
-    host = Host("h", "127.0.1.1", login, sshd.port, known_hosts=(str(known),))
-    session = Dialer(login_timeout=30).dial(host, cancel)
-    yield session
-    session.close()
 
 
 def test_what_a_script_says_and_how_it_ends_is_told(session: Session, cancel: Cancel) -> None:
