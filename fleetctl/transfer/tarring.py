@@ -68,7 +68,7 @@ def send_tree(
     Raises: ToolMissing when there is no tar that does it, TransferError, and what the session raises.
     """
     mark = f".complete-{secrets.token_hex(8)}"
-    with _tar(session, sh(_UNPACK, (_operand(part), mark, *flags)), cancel) as pipe:
+    with tar_pipe(session, sh(_UNPACK, (_operand(part), mark, *flags)), cancel) as pipe:
         try:
             for piece in _in_pieces(_archive(steps, top, mark, sent)):
                 pipe.send(piece)
@@ -89,7 +89,8 @@ def send_tree(
 
 
 @contextmanager
-def _tar(session: Session, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
+def tar_pipe(session: Session, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
+    """As `Session.pipe`. Raises: ToolMissing when the host runs no commands."""
     try:
         with session.pipe(command, cancel) as pipe:
             yield pipe
@@ -171,7 +172,7 @@ def receive_files(
     arrived: list[Arriving] = []
     done = False
     try:
-        with _tar(session, sh(_PACK, (_operand(above),)), cancel) as pipe:
+        with tar_pipe(session, sh(_PACK, (_operand(above),)), cancel) as pipe:
             try:
                 pipe.send(b"".join(b"./%b\0" % os.fsencode(path) for path in asked))
                 pipe.end_input()

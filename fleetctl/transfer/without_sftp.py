@@ -20,7 +20,7 @@ from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Present, Step, plan
 from fleetctl.transfer.remote import DEEPEST, MOST_ENTRIES
 from fleetctl.transfer.shell import ask, sh
-from fleetctl.transfer.tarring import send_tree
+from fleetctl.transfer.tarring import send_tree, tar_pipe
 from fleetctl.transfer.tree import Entry
 
 _KIND = 'if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo file; else echo nothing; fi'
@@ -149,7 +149,7 @@ def get_by_tar(
     arriving = _Arriving(wanted, landing, account, choices, received)
     source = wanted.source
     words = (parent(source) or ".", base(source) or ".")
-    with session.pipe(sh(_PACK, words), cancel) as pipe:
+    with tar_pipe(session, sh(_PACK, words), cancel) as pipe:
         pipe.end_input()
         try:
             complete = arriving.take(pipe.output())
