@@ -16,7 +16,9 @@ FleetError                        code, message, hint, facts
 │   │   ├── NoCommonAlgorithm     both ends speak SSH and share no algorithm
 │   │   └── ConnectionLost        the connection ended under a running operation
 │   ├── DeniedError               the server did not accept any login
-│   │   └── KeyUnusable           a private key of ours cannot be read or decoded
+│   │   ├── KeyUnusable           a private key of ours cannot be read or decoded
+│   │   └── ElevationDenied       logged in, but sudo, su or doas does not let us become the other user
+│   ├── Withheld                  not tried, because a secret was rejected elsewhere
 │   ├── UntrustedError            the server's identity is not established
 │   │   ├── HostKeyUnknown
 │   │   ├── HostKeyChanged
@@ -157,6 +159,14 @@ class DeniedError(HostError):
 
 class KeyUnusable(DeniedError):
     code = "key-unusable"
+
+
+class ElevationDenied(DeniedError):
+    code = "elevation-denied"
+
+
+class Withheld(HostError):
+    code = "withheld"
 
 
 class UntrustedError(HostError):

@@ -53,6 +53,22 @@ class HostKeyPolicy(StrEnum):
     OFF = "off"
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What to say when a server asks a question at login.
+
+    Args:
+        prompt: a regular expression that is found in the question, whatever its case.
+        secret: the answer, when it is the same for every login of the run.
+        command: what writes the answer to its stdout, run for each question: a one-time code holds once.
+        directory: where the command is run.
+    """
+
+    prompt: str
+    secret: Secret | None = None
+    command: tuple[str, ...] = ()
+    directory: str = ""
+
+
 class Login(msgspec.Struct, frozen=True):
     """A user and the ways to prove it, in the order tried: keys, agent, password.
 
@@ -60,6 +76,9 @@ class Login(msgspec.Struct, frozen=True):
         keys: paths of private key files, `~` already expanded.
         key_passphrase: for those of the keys that are encrypted.
         agent: whether keys of the ssh-agent are offered too.
+        certificates: paths of OpenSSH certificates for keys of files or of the agent, beside `KEY-cert.pub`.
+        identities_only: of the agent's keys only those that `keys` and `certificates` name are offered.
+        answers: to what a server asks besides the password (keyboard-interactive, RFC 4256).
     """
 
     user: str
@@ -67,36 +86,96 @@ class Login(msgspec.Struct, frozen=True):
     key_passphrase: Secret | None = None
     password: Secret | None = None
     agent: bool = False
+    certificates: tuple[str, ...] = ()
+    identities_only: bool = False
+    answers: tuple[Answer, ...] = ()
+
+
+class AddressFamily(StrEnum):
+    """Which addresses of a name are dialled."""
+
+    ANY = "any"
+    INET = "inet"
+    INET6 = "inet6"
+
+
+class Algorithms(msgspec.Struct, frozen=True):
+    """Names of algorithms to offer, best first, as RFC 4253 and OpenSSH call them; where there are none, our own."""
+
+    ciphers: tuple[str, ...] = ()
+    key_exchanges: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    host_keys: tuple[str, ...] = ()
+    public_keys: tuple[str, ...] = ()
 
 
 class Hop(msgspec.Struct, frozen=True):
-    """One bastion on the way to a host."""
-
-    name: str
-    address: str
-    port: int = 22
-    user: str = ""
-
-
-class Host(msgspec.Struct, frozen=True):
-    """One machine of the inventory with every setting resolved; nothing below asks "was it given?".
+    """A machine to connect and log in to: a host, or a bastion on the way to one.
 
     Args:
-        name: what the user calls it, unique in a run.
-        address: DNS name or IP address to dial.
+        name: what the user calls it.
+        address: DNS name or IP address to dial, from here or from the bastion before it.
         known_hosts: paths of known_hosts files, `~` expanded; the first is the one written to.
+        host_key_alias: what it is called in known_hosts, in place of address and port; "" for these.
         connect_timeout: seconds for the TCP connection.
-        env: variables set for every command on this host.
+        bind_address: the address of ours to dial from, or "".
+        proxy_command: a command line for `sh -c` whose stdin and stdout are the connection, or "".
+        keepalive: seconds of silence after which the network asks the peer for a sign of life.
+        keepalive_count: how many of these may stay without an answer.
     """
 
     name: str
     address: str
     login: Login
     port: int = 22
-    jump: tuple[Hop, ...] = ()
     known_hosts: tuple[str, ...] = ()
     host_key_policy: HostKeyPolicy = HostKeyPolicy.STRICT
+    host_key_alias: str = ""
     connect_timeout: float = 10.0
+    address_family: AddressFamily = AddressFamily.ANY
+    bind_address: str = ""
+    proxy_command: str = ""
+    keepalive: float = 30.0
+    keepalive_count: int = 3
+    algorithms: Algorithms = Algorithms()
+
+
+class ElevationMethod(StrEnum):
+    """The command that makes another user of us."""
+
+    SUDO = "sudo"
+    SU = "su"
+    DOAS = "doas"
+
+
+class Elevation(msgspec.Struct, frozen=True):
+    """Whose rights commands and file transfers have, when they are not those of the login.
+
+    Args:
+        password: what `method` may ask for: the login user's own for sudo and doas, the other user's for su.
+    """
+
+    method: ElevationMethod = ElevationMethod.SUDO
+    user: str = "root"
+    password: Secret | None = None
+
+
+class Host(Hop, frozen=True):
+    """One machine of the inventory with every setting resolved; nothing below asks "was it given?".
+
+    Args:
+        name: unique in a run.
+        jump: the bastions on the way, the first to be dialled first.
+        elevation: None where everything is done with the rights of the login.
+        forward_agent: whether commands there may use our ssh-agent.
+        send_env: variables that the server is asked to set (RFC 4254, 6.4), and may refuse.
+        env: variables set for every command on this host.
+    """
+
+    jump: tuple[Hop, ...] = ()
+    elevation: Elevation | None = None
+    forward_agent: bool = False
+    send_env: dict[str, str] = {}
     env: dict[str, str] = {}
     vars: dict[str, Any] = {}
     tags: tuple[str, ...] = ()

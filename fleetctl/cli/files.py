@@ -8,7 +8,7 @@ import typer
 
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.file_options import FileOptions, GetOptions, PutOptions
-from fleetctl.cli.options import Access, Output, Pace, SelectionBesideFiles
+from fleetctl.cli.options import Access, Output, Pace, Privilege, SelectionBesideFiles
 
 
 @expanded
@@ -16,6 +16,7 @@ def put(
     words: Annotated[list[str], typer.Argument(metavar="LOCAL... REMOTE", help="Files or globs, and where they go.")],
     selection: SelectionBesideFiles,
     access: Access,
+    privilege: Privilege,
     files: FileOptions,
     puts: PutOptions,
     pace: Pace,
@@ -30,7 +31,7 @@ def put(
     from fleetctl.cli.running import carry_out
 
     make = put_operation(words, files, puts, output)
-    raise typer.Exit(carry_out(make, selection, access, pace, output))
+    raise typer.Exit(carry_out(make, selection, access, pace, output, privilege=privilege))
 
 
 @expanded
@@ -38,6 +39,7 @@ def get(
     words: Annotated[list[str], typer.Argument(metavar="REMOTE... LOCAL", help="Files or globs, and where they go.")],
     selection: SelectionBesideFiles,
     access: Access,
+    privilege: Privilege,
     files: FileOptions,
     gets: GetOptions,
     pace: Pace,
@@ -52,4 +54,4 @@ def get(
     from fleetctl.cli.running import carry_out
 
     make = get_operation(words, files, gets, output)
-    raise typer.Exit(carry_out(make, selection, access, pace, output))
+    raise typer.Exit(carry_out(make, selection, access, pace, output, privilege=privilege))

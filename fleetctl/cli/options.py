@@ -11,7 +11,7 @@ import typer
 
 from fleetctl.cli.completion import complete_target
 from fleetctl.cli.values import duration, variable
-from fleetctl.model import HostKeyPolicy
+from fleetctl.model import ElevationMethod, HostKeyPolicy
 
 
 class ViewName(StrEnum):
@@ -27,6 +27,7 @@ class ViewName(StrEnum):
 
 _HOSTS = "Which hosts"
 _LOGIN = "How to log in"
+_PRIVILEGE = "With whose rights"
 _PACE = "Pace and patience"
 _OUTPUT = "What to see"
 
@@ -104,6 +105,34 @@ class Access(msgspec.Struct, frozen=True):
             "-k", "--ask-pass", rich_help_panel=_LOGIN, help="Ask for the login password, once for all hosts."
         ),
     ] = False
+    jump: Annotated[
+        str | None,
+        typer.Option(
+            "-J", "--jump", metavar="[USER@]HOST[:PORT],...", rich_help_panel=_LOGIN,
+            help="Go through these bastions, the first one first; none for none.",
+        ),
+    ] = None  # fmt: skip
+    ssh_config: Annotated[
+        Path | None,
+        typer.Option(
+            "-F", "--ssh-config", metavar="FILE", rich_help_panel=_LOGIN,
+            help="ssh_config file to use instead of ~/.ssh/config and the system's; none for none.",
+        ),
+    ] = None  # fmt: skip
+    forward_agent: Annotated[
+        bool | None,
+        typer.Option(
+            "--forward-agent/--no-forward-agent", show_default=False, rich_help_panel=_LOGIN,
+            help="Let commands on the hosts use your ssh-agent; whoever is root there can, too.",
+        ),
+    ] = None  # fmt: skip
+    auth_failures: Annotated[
+        int,
+        typer.Option(
+            "--auth-failures", metavar="N", min=1, rich_help_panel=_LOGIN,
+            help="Stop trying a password after N hosts have rejected it.",
+        ),
+    ] = 1  # fmt: skip
     host_key_policy: Annotated[
         HostKeyPolicy | None,
         typer.Option("--host-key-policy", rich_help_panel=_LOGIN, help="What to do with host keys that are not known."),
@@ -112,6 +141,38 @@ class Access(msgspec.Struct, frozen=True):
         list[str],
         typer.Option("--known-hosts", metavar="FILE", rich_help_panel=_LOGIN, help="known_hosts file to use instead."),
     ] = msgspec.field(default_factory=list)
+
+
+class Privilege(msgspec.Struct, frozen=True):
+    """Whose rights commands and files have on the hosts, when not those of the login."""
+
+    sudo: Annotated[
+        bool | None,
+        typer.Option(
+            "-s/ ", "--sudo/--no-sudo", show_default=False, rich_help_panel=_PRIVILEGE, help="Do it as root, with sudo."
+        ),
+    ] = None  # fmt: skip
+    sudo_user: Annotated[
+        str | None,
+        typer.Option("--sudo-user", metavar="NAME", rich_help_panel=_PRIVILEGE, help="As this user instead of root."),
+    ] = None
+    sudo_method: Annotated[
+        ElevationMethod | None,
+        typer.Option("--sudo-method", rich_help_panel=_PRIVILEGE, help="What makes another user of the login."),
+    ] = None
+    ask_sudo_pass: Annotated[
+        bool,
+        typer.Option(
+            "-K", "--ask-sudo-pass", rich_help_panel=_PRIVILEGE, help="Ask for its password, once for all hosts."
+        ),
+    ] = False
+
+    @property
+    def wanted(self) -> bool | None:
+        """Whether it is; None leaves it to the inventory. Naming a user, a method or a password wants it, too."""
+        if self.sudo is None and (self.sudo_user or self.sudo_method or self.ask_sudo_pass):
+            return True
+        return self.sudo
 
 
 class Pace(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import Access, Output, Pace, Selection, Surroundings, TargetWords
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, Surroundings, TargetWords
 
 
 @expanded
@@ -15,6 +15,7 @@ def run(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="Joined with spaces, as ssh does.")],
     selection: Selection,
     access: Access,
+    privilege: Privilege,
     surroundings: Surroundings,
     pace: Pace,
     output: Output,
@@ -26,7 +27,7 @@ def run(
     env = dict(pair.split("=", 1) for pair in surroundings.env)
     operation = Command(" ".join(command), env, surroundings.cwd, surroundings.timeout, surroundings.pty)
     stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin)
-    raise typer.Exit(carry_out(operation, selection, access, pace, output, stdin))
+    raise typer.Exit(carry_out(operation, selection, access, pace, output, stdin, privilege))
 
 
 @expanded

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Output, Pace, Selection, ViewName
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, ViewName
 from fleetctl.cli.prompts import ask_secret, confirm
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
@@ -21,7 +21,7 @@ from fleetctl.cli.talk import complain, set_verbosity, warn
 from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
 from fleetctl.fleet import Fleet, Result, publish
-from fleetctl.inventory import Overrides
+from fleetctl.inventory import Overrides, jump_words
 from fleetctl.model import Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.get import Get
@@ -37,19 +37,21 @@ def carry_out(
     pace: Pace,
     output: Output,
     stdin: int | None = None,
+    privilege: Privilege | None = None,
 ) -> int:
     """Do the operation on the selected hosts and show it. Returns: the process's exit code.
 
     Args:
         operation: itself, or what makes it when the hosts are known.
         stdin: a descriptor that remote commands read from; it is closed in the end.
+        privilege: whose rights it is done with; None leaves it to the inventory.
 
     Raises: UsageError and its kinds, before anything was contacted.
     """
     set_verbosity(output.verbose)
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
-    fleet = open_fleet(selection, access, pace)
+    fleet = open_fleet(selection, access, pace, privilege)
     choose = fleet.places if output.dry_run else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection))
     warn_about(hosts)
@@ -74,12 +76,13 @@ def _open_as_many_files_as_allowed() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
+def open_fleet(selection: Selection, access: Access, pace: Pace, privilege: Privilege | None = None) -> Fleet:
     """The fleet that the options describe. Raises: InventoryError, TargetError, UsageError."""
     inventory = load_inventory(selection.inventory, selection.host)
     for line in inventory.warnings:
         warn(line)
     inventory.select(*wanted(selection), exclude=unwanted(selection))  # before anyone is asked for a password
+    rights = privilege or Privilege()
     overrides = Overrides(
         user=access.user,
         port=access.port,
@@ -88,8 +91,19 @@ def open_fleet(selection: Selection, access: Access, pace: Pace) -> Fleet:
         host_key_policy=access.host_key_policy,
         known_hosts=tuple(map(os.path.expanduser, access.known_hosts)) or None,
         connect_timeout=pace.connect_timeout,
+        jump=None if access.jump is None else jump_words(access.jump),
+        forward_agent=access.forward_agent,
+        sudo=rights.wanted,
+        sudo_user=rights.sudo_user,
+        sudo_method=rights.sudo_method,
+        sudo_password=ask_secret("Sudo password for all hosts: ") if rights.ask_sudo_pass else None,
     )
-    policy = Policy(fanout=pace.fanout, retries=pace.retries, login_timeout=pace.login_timeout)
+    policy = Policy(
+        fanout=pace.fanout,
+        retries=pace.retries,
+        login_timeout=pace.login_timeout,
+        auth_failures=access.auth_failures,
+    )
     command = trust_command(selection, access)
     return Fleet(inventory, overrides=overrides, ask=ask_secret, policy=policy, trust_command=command)
 

@@ -22,6 +22,7 @@ _STATUS: tuple[tuple[type[errors.FleetError], Status], ...] = (
     (errors.UnreachableError, Status.UNREACHABLE),
     (errors.DeniedError, Status.DENIED),
     (errors.UntrustedError, Status.UNTRUSTED),
+    (errors.Withheld, Status.SKIPPED),
     (errors.TimedOut, Status.TIMEOUT),
     (errors.TransferError, Status.FAILED),
     (errors.Cancelled, Status.CANCELLED),

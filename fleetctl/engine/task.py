@@ -20,11 +20,13 @@ class Policy(msgspec.Struct, frozen=True):
         fanout: how many hosts are worked on at once.
         retries: further tries at connecting when a server turns us away before its SSH banner.
         login_timeout: seconds for banner, key exchange and authentication together.
+        auth_failures: after so many rejections of one password no further login with it begins.
     """
 
     fanout: int = 64
     retries: int = 2
     login_timeout: float = 30.0
+    auth_failures: int = 1
 
 
 class Task(msgspec.Struct, frozen=True):

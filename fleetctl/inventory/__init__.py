@@ -1,8 +1,8 @@
 """From YAML files to hosts: what the user wrote, checked, selected and resolved. Nothing here connects."""
 
-from fleetctl.inventory.adhoc import parse_adhoc
+from fleetctl.inventory.adhoc import jump_words, parse_adhoc
 from fleetctl.inventory.inventory import Inventory, Setting, find_default, load
 from fleetctl.inventory.precedence import Overrides
 from fleetctl.inventory.types import schema
 
-__all__ = ["Inventory", "Overrides", "Setting", "find_default", "load", "parse_adhoc", "schema"]
+__all__ = ["Inventory", "Overrides", "Setting", "find_default", "jump_words", "load", "parse_adhoc", "schema"]

@@ -40,3 +40,13 @@ def parse_adhoc(spec: str) -> AdhocHost:
         if NAME.fullmatch(address) and not (user or "").startswith("-") and (port is None or 1 <= port <= 65535):
             return AdhocHost(address, user, port)
     raise UsageError(f"{spec!r} is no host", hint="write host, user@host, host:port or user@[::1]:port")
+
+
+def jump_words(text: str) -> tuple[str, ...]:
+    """The bastions of `-J a,user@b:port`, in order; none for the word `none`. Raises: UsageError."""
+    if text == "none":
+        return ()
+    words = tuple(text.split(","))
+    for word in words:
+        parse_adhoc(word)
+    return words

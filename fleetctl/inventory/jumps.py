@@ -1,4 +1,4 @@
-"""The bastions on the way to a host: hosts of the inventory, or `user@host:port`."""
+"""The bastions on the way to a host, by name: hosts of the inventory, or `user@host:port`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from fleetctl.inventory.adhoc import parse_adhoc
 from fleetctl.inventory.levels import Given, Level
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.inventory.precedence import Precedence
-from fleetctl.model import Hop
 
 _MAX_HOPS = 16
 
 
 class Jumps:
-    """Chains of hops by host. A bastion of the inventory brings its own bastions along."""
+    """Chains of bastions. One that is a host of the inventory brings its own bastions along."""
 
     def __init__(self, precedence: Precedence, hosts: Mapping[str, Level]) -> None:
         self._precedence = precedence
         self._hosts = hosts
-        self._chains: dict[tuple[str, ...], tuple[Hop, ...]] = {}
+        self._chains: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def through(self, words: tuple[str, ...]) -> tuple[Hop, ...]:
-        """The hops that the words of a `jump` setting stand for, the first to be dialled first."""
+    def through(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The bastions that the words of a `jump` setting stand for, the first to be dialled first."""
         if words not in self._chains:
-            chain: tuple[Hop, ...] = ()
+            chain: tuple[str, ...] = ()
             for word in words:
                 hops = self._hops(word)
                 # A bastion whose own way is the one gone so far needs it once.
@@ -48,14 +47,10 @@ class Jumps:
     def _is(self, word: str, name: str) -> bool:
         return word == name or (word not in self._hosts and parse_adhoc(word).name == name)
 
-    def _hops(self, word: str) -> tuple[Hop, ...]:
-        if word in self._hosts:
-            settings = self._precedence.of(word).settings
-            address = settings["address"].value if "address" in settings else word
-            hop = Hop(word, address, settings["port"].value, settings["user"].value)
-            return (*self.through(settings["jump"].value), hop)
-        said = parse_adhoc(word)
-        return (Hop(said.name, said.address, said.port or 22, said.user or ""),)
+    def _hops(self, word: str) -> tuple[str, ...]:
+        if word not in self._hosts:
+            return (word,)
+        return (*self.through(self._precedence.setting(word, "jump").value), word)
 
 
 class _Search:

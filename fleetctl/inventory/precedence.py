@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from fleetctl.errors import Problem
+from fleetctl.inventory.adhoc import AdhocHost
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Groups, Membership
-from fleetctl.model import HostKeyPolicy, Secret
+from fleetctl.model import AddressFamily, ElevationMethod, HostKeyPolicy, Secret
 
 COMMAND_LINE = "command line"
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -21,7 +22,11 @@ Settings = dict[str, Given]
 
 
 class Overrides(msgspec.Struct, frozen=True):
-    """Settings of the command line; None where nothing was given. `connect_timeout` is in seconds."""
+    """Settings of the command line; None where nothing was given. `connect_timeout` is in seconds.
+
+    `jump` and what is about privileges, user, port and password are for the hosts themselves; the rest holds for the
+    bastions on the way to them as well.
+    """
 
     user: str | None = None
     port: int | None = None
@@ -30,6 +35,22 @@ class Overrides(msgspec.Struct, frozen=True):
     host_key_policy: HostKeyPolicy | None = None
     known_hosts: tuple[str, ...] | None = None
     connect_timeout: float | None = None
+    jump: tuple[str, ...] | None = None
+    forward_agent: bool | None = None
+    sudo: bool | None = None
+    sudo_user: str | None = None
+    sudo_method: ElevationMethod | None = None
+    sudo_password: Secret | None = None
+
+    @property
+    def on_the_way(self) -> Overrides:
+        """Those of them that hold for bastions, too."""
+        return Overrides(
+            keys=self.keys,
+            host_key_policy=self.host_key_policy,
+            known_hosts=self.known_hosts,
+            connect_timeout=self.connect_timeout,
+        )
 
     def over(self, settings: Settings) -> Settings:
         """The settings with these on top, but for what was said of this very host on the command line."""
@@ -64,6 +85,16 @@ class Precedence:
         """All that holds for a host but the command line's overrides."""
         level = self._levels.hosts[name]
         return self._common(name).under(level.settings, level.tags)
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a host of the inventory."""
+        return name in self._levels.hosts
+
+    def outside(self, said: AdhocHost) -> Settings:
+        """The settings of a bastion that is no host of the inventory: what holds for all hosts, and what was said."""
+        values = {"address": said.address, "user": said.user, "port": said.port, "jump": ()}
+        given = {key: Given(value, "jump") for key, value in values.items() if value is not None}
+        return self._base.settings | given
 
     def setting(self, name: str, key: str) -> Given:
         """One setting of a host, which must have a built-in value."""
@@ -126,10 +157,28 @@ def built_in() -> Effective:
         "user": _current_user(),
         "keys": tuple(str(ssh / name) for name in _DEFAULT_KEYS if (ssh / name).is_file()),
         "agent": bool(os.environ.get("SSH_AUTH_SOCK")),
+        "certificates": (),
+        "identities_only": False,
+        "forward_agent": False,
+        "answers": {},
         "jump": (),
+        "proxy_command": "",
         "known_hosts": (str(ssh / "known_hosts"), "/etc/ssh/ssh_known_hosts"),
         "host_key_policy": HostKeyPolicy.STRICT,
+        "host_key_alias": "",
         "connect_timeout": 10.0,
+        "address_family": AddressFamily.ANY,
+        "bind_address": "",
+        "keepalive": 30.0,
+        "keepalive_count": 3,
+        "ciphers": (),
+        "key_exchanges": (),
+        "macs": (),
+        "host_keys": (),
+        "public_keys": (),
+        "sudo": False,
+        "sudo_user": "root",
+        "sudo_method": ElevationMethod.SUDO,
     }
     return Effective({name: Given(value, "built-in") for name, value in values.items()}, {})
 

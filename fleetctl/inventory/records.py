@@ -1,18 +1,21 @@
-"""From the settings that hold for a host to its Host record, secrets fetched."""
+"""From the settings that hold for a host to its Host record, secrets fetched, and to the records of its bastions."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fleetctl.inventory.adhoc import parse_adhoc
 from fleetctl.inventory.jumps import Jumps
+from fleetctl.inventory.levels import Given
 from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import Overrides, Precedence, Settings
 from fleetctl.inventory.secrets import Secrets
-from fleetctl.model import Host, Login, Secret
+from fleetctl.inventory.types import SecretRef
+from fleetctl.model import Algorithms, Answer, Elevation, Hop, Host, Login, Secret
 
 
 class Records:
-    """Makes Host records; hosts that log in alike share one Login.
+    """Makes Host records; hosts that log in alike share one Login, and hosts behind one bastion its Hop.
 
     Args:
         secrets: where passwords and passphrases come from; None leaves them out.
@@ -32,6 +35,7 @@ class Records:
         self._overrides = overrides
         self._secrets = secrets
         self._logins: dict[Login, Login] = {}
+        self._hops: dict[str, Hop] = {}
 
     def make(self, name: str) -> Host:
         """Raises: SecretError."""
@@ -39,30 +43,75 @@ class Records:
         settings = self._overrides.over(effective.settings)
         value = {key: given.value for key, given in settings.items()}
         return Host(
-            name=name,
-            address=value.get("address", name),
-            login=self._login(settings, value),
-            port=value["port"],
-            jump=self._jumps.through(value["jump"]),
-            known_hosts=value["known_hosts"],
-            host_key_policy=value["host_key_policy"],
-            connect_timeout=value["connect_timeout"],
-            env={key[4:]: text for key, text in value.items() if key.startswith("env.")},
-            vars={key[5:]: one for key, one in value.items() if key.startswith("vars.")},
+            **self._connection(name, settings),
+            jump=tuple(map(self._hop, self._jumps.through(value["jump"]))),
+            elevation=self._elevation(settings),
+            forward_agent=value["forward_agent"],
+            send_env=_by_key("send_env.", value),
+            env=_by_key("env.", value),
+            vars=_by_key("vars.", value),
             tags=tuple(effective.tags),
             groups=self._membership.of(name),
         )
 
-    def _login(self, settings: Settings, value: dict[str, Any]) -> Login:
+    def _hop(self, word: str) -> Hop:
+        if word not in self._hops:
+            if self._precedence.knows(word):
+                name, settings = word, self._precedence.of(word).settings
+            else:
+                said = parse_adhoc(word)
+                name, settings = said.name, self._precedence.outside(said)
+            self._hops[word] = Hop(**self._connection(name, self._overrides.on_the_way.over(settings)))
+        return self._hops[word]
+
+    def _connection(self, name: str, settings: Settings) -> dict[str, Any]:
+        """The fields of a Hop."""
+        value = {key: given.value for key, given in settings.items()}
+        alike = (
+            "port", "known_hosts", "host_key_policy", "host_key_alias", "connect_timeout", "address_family",
+            "bind_address", "proxy_command", "keepalive", "keepalive_count",
+        )  # fmt: skip
+        return {
+            "name": name,
+            "address": value.get("address", name),
+            "login": self._login(settings),
+            "algorithms": Algorithms(**{key: value[key] for key in Algorithms.__struct_fields__}),
+            **{key: value[key] for key in alike},
+        }
+
+    def _login(self, settings: Settings) -> Login:
+        value = {key: given.value for key, given in settings.items()}
         login = Login(
-            value["user"],
-            value["keys"],
-            self._secret(settings, "key_passphrase"),
-            self._secret(settings, "password"),
-            value["agent"],
+            user=value["user"],
+            keys=value["keys"],
+            key_passphrase=self._secret(settings, "key_passphrase"),
+            password=self._secret(settings, "password"),
+            agent=value["agent"],
+            certificates=value["certificates"],
+            identities_only=value["identities_only"],
+            answers=self._answers(settings["answers"]),
         )
         return self._logins.setdefault(login, login)
+
+    def _answers(self, given: Given) -> tuple[Answer, ...]:
+        return tuple(self._answer(prompt, given, source) for prompt, source in given.value.items())
+
+    def _answer(self, prompt: str, given: Given, source: str | SecretRef) -> Answer:
+        if isinstance(source, SecretRef) and source.command:
+            return Answer(prompt, command=source.command, directory=str(given.file.parent) if given.file else "")
+        one = Given(source, given.level, given.file, given.line, given.path)
+        return Answer(prompt, None if self._secrets is None else self._secrets.resolve(one))
+
+    def _elevation(self, settings: Settings) -> Elevation | None:
+        if not settings["sudo"].value:
+            return None
+        password = self._secret(settings, "sudo_password")
+        return Elevation(settings["sudo_method"].value, settings["sudo_user"].value, password)
 
     def _secret(self, settings: Settings, key: str) -> Secret | None:
         given = settings.get(key)
         return None if given is None or self._secrets is None else self._secrets.resolve(given)
+
+
+def _by_key(prefix: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {key.removeprefix(prefix): one for key, one in value.items() if key.startswith(prefix)}

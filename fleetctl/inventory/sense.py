@@ -23,7 +23,7 @@ def settled(name: str, value: Any, directory: Path) -> Any:
 
     Raises: ValueError when the value has the right type and makes no sense.
     """
-    if name in {"keys", "known_hosts"}:
+    if name in {"certificates", "keys", "known_hosts"}:
         return tuple(_path(word, directory) for word in words(value))
     return _SENSE[name](value)
 
@@ -75,20 +75,52 @@ def _reference(value: str | SecretRef) -> str | SecretRef:
     return value
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
+
+def _command_line(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("holds a NUL, which no command can")
+    return value.strip()
+
+
 def _unchanged(value: Any) -> Any:
     return value
 
 
 _SENSE: dict[str, Callable[[Any], Any]] = {
     "address": _word,
+    "address_family": _unchanged,
     "agent": _unchanged,
+    "answers": lambda value: {_pattern(key): _reference(one) for key, one in value.items()},
+    "bind_address": _word,
+    "ciphers": lambda value: tuple(map(_word, words(value))),
     "connect_timeout": seconds_in,
     "env": lambda value: {_variable(key): str(one) for key, one in value.items()},
+    "forward_agent": _unchanged,
+    "host_key_alias": _word,
     "host_key_policy": _unchanged,
+    "host_keys": lambda value: tuple(map(_word, words(value))),
+    "identities_only": _unchanged,
     "jump": lambda value: tuple(words(value)),
+    "keepalive": seconds_in,
+    "keepalive_count": _unchanged,
+    "key_exchanges": lambda value: tuple(map(_word, words(value))),
     "key_passphrase": _reference,
+    "macs": lambda value: tuple(map(_word, words(value))),
     "password": _reference,
     "port": _unchanged,
+    "proxy_command": _command_line,
+    "public_keys": lambda value: tuple(map(_word, words(value))),
+    "sudo": _unchanged,
+    "sudo_method": _unchanged,
+    "sudo_password": _reference,
+    "sudo_user": _word,
     "tags": lambda value: tuple(map(target_name, words(value))),
     "user": _word,
     "vars": bare,

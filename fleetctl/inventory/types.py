@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from fleetctl.model import HostKeyPolicy
+from fleetctl.model import AddressFamily, ElevationMethod, HostKeyPolicy
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Words = str | list[str]
-SECRETS = ("key_passphrase", "password")
+SECRETS = ("answers", "key_passphrase", "password", "sudo_password")
 """The settings that hold secrets: what stands there, or in their place, is never shown."""
 
 
@@ -50,10 +50,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     key_passphrase: str | SecretRef | None = None
     password: str | SecretRef | None = None
     agent: bool | None = None
+    certificates: Words | None = None
+    identities_only: bool | None = None
+    forward_agent: bool | None = None
+    answers: dict[str, str | SecretRef] | None = None
     jump: Words | None = None
+    proxy_command: str | None = None
     known_hosts: Words | None = None
     host_key_policy: HostKeyPolicy | None = None
+    host_key_alias: str | None = None
     connect_timeout: str | float | None = None
+    address_family: AddressFamily | None = None
+    bind_address: str | None = None
+    keepalive: str | float | None = None
+    keepalive_count: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    ciphers: Words | None = None
+    key_exchanges: Words | None = None
+    macs: Words | None = None
+    host_keys: Words | None = None
+    public_keys: Words | None = None
+    sudo: bool | None = None
+    sudo_user: str | None = None
+    sudo_method: ElevationMethod | None = None
+    sudo_password: str | SecretRef | None = None
     env: dict[str, str | int] | None = None
     vars: dict[str, Any] | None = None
     tags: Words | None = None

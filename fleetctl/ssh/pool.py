@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fleetctl.cancel import Cancel
-from fleetctl.model import Hop, Host, HostKeyPolicy, Login
+from fleetctl.model import Hop, Host
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.session import Session
 
-_Place = tuple[str, str, int, Login, tuple[Hop, ...], tuple[str, ...], HostKeyPolicy]
+_Place = tuple[Hop, tuple[Hop, ...]]
 """What two hosts must share to be served by the same session; Host itself has dicts and cannot be a key."""
 
 
@@ -89,4 +89,4 @@ class Pool:
 
 
 def _place(host: Host) -> _Place:
-    return host.name, host.address, host.port, host.login, host.jump, host.known_hosts, host.host_key_policy
+    return Hop(**{field: getattr(host, field) for field in Hop.__struct_fields__}), host.jump

@@ -175,6 +175,7 @@ def test_paths_begin_at_the_home_or_at_the_inventory(
 
 def test_bastions_of_the_inventory_bring_their_own_along(write: Write) -> None:
     inventory = write("""
+defaults: {user: someone}
 hosts:
   door: {address: 192.0.2.1, user: guard}
   hall: {address: 192.0.2.2, port: 2222, user: guide, jump: door}
@@ -182,9 +183,9 @@ hosts:
   shed: {jump: [door, "me@garden.example.com:23", "[2001:db8::1]:24"]}
 """)
     room, shed = inventory.hosts(["room", "shed"])
-    assert [(hop.name, hop.address, hop.port, hop.user) for hop in room.jump] == [
+    assert [(hop.name, hop.address, hop.port, hop.login.user) for hop in room.jump] == [
         ("door", "192.0.2.1", 22, "guard"), ("hall", "192.0.2.2", 2222, "guide"),
     ]  # fmt: skip
-    assert [(hop.address, hop.port, hop.user) for hop in shed.jump] == [
-        ("192.0.2.1", 22, "guard"), ("garden.example.com", 23, "me"), ("2001:db8::1", 24, ""),
+    assert [(hop.address, hop.port, hop.login.user) for hop in shed.jump] == [
+        ("192.0.2.1", 22, "guard"), ("garden.example.com", 23, "me"), ("2001:db8::1", 24, "someone"),
     ]  # fmt: skip
