@@ -108,6 +108,16 @@ class Cancel:
         finally:
             guard.release()
 
+    @contextmanager
+    def paused(self, guard: Guard) -> Iterator[None]:
+        """The guard's clock stands still inside: how long this takes is not its work's fault, and bounded elsewhere."""
+        left = guard.deadline - time.monotonic()
+        self._move(guard, float("inf"))
+        try:
+            yield
+        finally:
+            self._move(guard, time.monotonic() + left)
+
     def close(self) -> None:
         """End the timer thread. No guard may be in use."""
         with self._guards_lock:
@@ -130,6 +140,13 @@ class Cancel:
                     raise FleetError(f"cannot keep time: {error}", hint="raise `ulimit -u`") from error
                 self._timer = timer
             elif self._guards[0] is guard:
+                self._guards_lock.notify()
+
+    def _move(self, guard: Guard, deadline: float) -> None:
+        with self._guards_lock:
+            if guard in self._guards:  # else it is over, or has fired
+                guard.deadline = deadline
+                heapq.heapify(self._guards)
                 self._guards_lock.notify()
 
     def _sweep(self) -> None:

@@ -102,7 +102,11 @@ class Fleet:
         self._overrides = overrides or Overrides()
         self._ask = ask
         self._policy = policy or Policy()
-        dialer = Dialer(login_timeout=self._policy.login_timeout, trust_command=trust_command)
+        dialer = Dialer(
+            login_timeout=self._policy.login_timeout,
+            trust_command=trust_command,
+            auth_failures=self._policy.auth_failures,
+        )
         self._pool = Pool(dialer, keep=keep)
 
     def __enter__(self) -> Fleet:

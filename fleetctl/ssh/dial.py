@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from paramiko import Transport
 
 from fleetctl.cancel import Cancel
+from fleetctl.cancel import Guard as Deadline
 from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, TimedOut, UnreachableError
 from fleetctl.model import Host
+from fleetctl.ssh.guard import Guard
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import ServerKey
-from fleetctl.ssh.login import log_in
+from fleetctl.ssh.login import Means, Visit, log_in
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
@@ -31,11 +33,13 @@ class Dialer:
     Args:
         login_timeout: seconds for banner, key exchange and authentication together.
         trust_command: see KnownHosts.
+        auth_failures: after so many rejections of one password no further login with it begins.
     """
 
-    def __init__(self, *, login_timeout: float, trust_command: str = "fleetctl trust") -> None:
+    def __init__(self, *, login_timeout: float, trust_command: str = "fleetctl trust", auth_failures: int = 1) -> None:
         self.known_hosts = KnownHosts(trust_command)
-        self._keys = KeyRing()
+        # Half of the time for the agent, so that a stuck one leaves some for other ways to log in.
+        self._means = Means(KeyRing(), Guard(auth_failures), login_timeout / 2)
         self._login_timeout = login_timeout
 
     def dial(self, host: Host, cancel: Cancel) -> Session:
@@ -47,12 +51,11 @@ class Dialer:
         wire = _connected(host, cancel)
         connected = time.monotonic()
         notes = ServerNotes(host.name)
-        with self._shaking_hands(host, wire, notes, cancel) as transport:
+        with self._shaking_hands(host, wire, notes, cancel) as (transport, deadline):
             self.known_hosts.check(host, _server_key(transport))
             trusted = time.monotonic()
             with translated(Stage.LOGIN, notes):
-                # Half of the time, so that a stuck agent leaves some for other ways to log in.
-                log_in(transport, host.login, self._keys, notes, self._login_timeout / 2)
+                log_in(transport, Visit(host, self._means, notes, cancel, deadline))
         timings = {
             "connect": connected - started,
             "handshake": trusted - connected,
@@ -74,20 +77,22 @@ class Dialer:
         Raises: UnreachableError and its kinds; Cancelled.
         """
         wire = _connected(host, cancel)
-        with self._shaking_hands(host, wire, ServerNotes(host.name), cancel) as transport:
+        with self._shaking_hands(host, wire, ServerNotes(host.name), cancel) as (transport, _):
             key = _server_key(transport)
         transport.close()
         return key
 
     @contextmanager
-    def _shaking_hands(self, host: Host, wire: Wire, notes: ServerNotes, cancel: Cancel) -> Iterator[LeanTransport]:
+    def _shaking_hands(
+        self, host: Host, wire: Wire, notes: ServerNotes, cancel: Cancel
+    ) -> Iterator[tuple[LeanTransport, Deadline]]:
         """A transport after its key exchange; closed again when anything inside fails or takes too long."""
         transport = new_transport(wire, notes, self.known_hosts.kinds(host))
         try:
             with cancel.guard(self._login_timeout, wire.abort) as guard:
                 try:
                     _shake_hands(transport, notes)
-                    yield transport
+                    yield transport, guard
                 except (UnreachableError, TimedOut):
                     cancel.check()
                     if guard.expired:

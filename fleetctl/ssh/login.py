@@ -8,22 +8,62 @@ list has succeeded in part only (auth_handler.py: `wait_for_response`), and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 import paramiko
 from paramiko import PKey, Transport
 from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType
 
+from fleetctl.cancel import Cancel
+from fleetctl.cancel import Guard as Deadline
 from fleetctl.errors import DeniedError, KeyUnusable
-from fleetctl.model import Login, Secret
+from fleetctl.model import Hop, Secret
 from fleetctl.ssh.agent import agent_keys
+from fleetctl.ssh.guard import Guard, Turn
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import fingerprint
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.translate import FOREIGN
-from fleetctl.ssh.transport import try_login
+from fleetctl.ssh.transport import lives, try_login
 
 _MAX_KEYS = 5
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What the logins of a run share.
+
+    Args:
+        ring: the decoded keys.
+        passwords: decides who may send one.
+        patience: seconds for each answer of the ssh-agent.
+    """
+
+    ring: KeyRing
+    passwords: Guard
+    patience: float
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One login under way: to whom, with what, and by when.
+
+    Args:
+        deadline: ends the login from outside; it stands still while others decide how long this takes.
+    """
+
+    hop: Hop
+    means: Means
+    notes: ServerNotes
+    cancel: Cancel
+    deadline: Deadline
+
+    @contextmanager
+    def turn(self, secret: Secret) -> Iterator[Turn]:
+        """Leave to send a secret. Raises: as Guard."""
+        with ExitStack() as stack:
+            with self.cancel.paused(self.deadline):
+                turn = stack.enter_context(self.means.passwords.turn(secret, self.hop.name, self.cancel))
+            yield turn
 
 
 class _Proof(msgspec.Struct, frozen=True):
@@ -74,44 +114,46 @@ class _Course(msgspec.Struct):
         return bool(left) or transport.is_authenticated()
 
 
-def log_in(transport: Transport, login: Login, ring: KeyRing, notes: ServerNotes, patience: float) -> None:
+def log_in(transport: Transport, visit: Visit) -> None:
     """Authenticate, or say what was offered and what the server would take.
-
-    Args:
-        patience: seconds for each answer of the ssh-agent.
 
     Raises:
         DeniedError: nothing was accepted; facts `offered`, `allowed` and `unusable`.
+        Withheld: a password that other hosts rejected was not sent.
         Foreign errors when the connection breaks: for `translated(Stage.LOGIN)`.
     """
     course = _Course()
     unusable: dict[str, KeyUnusable] = {}
+    user, notes = visit.hop.login.user, visit.notes
     try:
-        if _any_accepted(transport, lambda: _proofs(login, ring, unusable, patience), course):
+        if _any_accepted(transport, visit, course, unusable):
             return
     except FOREIGN as error:
         if not notes.refused_login or course.trying is None:
             raise
         offered = [*course.offered, course.trying.name()]
-        raise _denied(login.user, offered, course.allowed or [], unusable, notes.goodbye) from error
-    if not course.offered and course.allowed is None and _needs_no_proof(transport, login.user):
+        raise _denied(user, offered, course.allowed or [], unusable, notes.goodbye) from error
+    if not course.offered and course.allowed is None and _needs_no_proof(transport, user):
         return
-    raise _denied(login.user, course.offered, course.allowed or _allowed(transport, login.user), unusable)
+    raise _denied(user, course.offered, course.allowed or _allowed(transport, user), unusable)
 
 
-def _any_accepted(transport: Transport, proofs: Callable[[], Iterator[_Proof]], course: _Course) -> bool:
+def _any_accepted(transport: Transport, visit: Visit, course: _Course, unusable: dict[str, KeyUnusable]) -> bool:
     accepted = True
     while accepted:  # a part: what was passed over before may be just what is required now
         accepted = False
-        for proof in proofs():
-            if course.has_room_for(proof):
+        for proof in _proofs(visit, unusable):
+            if proof.method != "publickey" and course.allowed is None:
+                course.allowed = _allowed(transport, visit.hop.login.user) or None  # no password for one who takes none
+            if not transport.is_authenticated() and course.has_room_for(proof):
                 accepted |= course.takes(proof, transport)
             if transport.is_authenticated():
                 return True
     return False
 
 
-def _proofs(login: Login, ring: KeyRing, unusable: dict[str, KeyUnusable], patience: float) -> Iterator[_Proof]:
+def _proofs(visit: Visit, unusable: dict[str, KeyUnusable]) -> Iterator[_Proof]:
+    login, ring, patience = visit.hop.login, visit.means.ring, visit.means.patience
     keys = 0
     for path in login.keys:
         try:
@@ -129,8 +171,8 @@ def _proofs(login: Login, ring: KeyRing, unusable: dict[str, KeyUnusable], patie
         except KeyUnusable as error:
             unusable["agent"] = error
     if login.password is not None:
-        yield _password_proof(login.user, login.password)
-        yield _prompted_password_proof(login.user, login.password)
+        yield _password_proof(visit, login.user, login.password)
+        yield _prompted_password_proof(visit, login.user, login.password)
 
 
 def _key_proof(user: str, where: str, key: PKey) -> _Proof:
@@ -149,21 +191,38 @@ def _agent_proofs(user: str, most: int, patience: float) -> Iterator[_Proof]:
             yield _key_proof(user, "of the agent", key)
 
 
-def _password_proof(user: str, password: Secret) -> _Proof:
+def _password_proof(visit: Visit, user: str, password: Secret) -> _Proof:
     def attempt(transport: Transport) -> list[str]:
-        return try_login(transport, lambda handler, done: handler.auth_password(user, password.reveal(), done))
+        with visit.turn(password) as turn, _told(turn, transport, visit.notes):
+            return try_login(transport, lambda handler, done: handler.auth_password(user, password.reveal(), done))
 
     return _Proof("password", "password", lambda: "password", attempt)
 
 
-def _prompted_password_proof(user: str, password: Secret) -> _Proof:
+@contextmanager
+def _told(turn: Turn, transport: Transport, notes: ServerNotes) -> Iterator[None]:
+    """Tell the others what became of the password that is sent inside."""
+    try:
+        yield
+        turn.accepted = True
+    except BadAuthenticationType:
+        raise  # the method is not allowed; nobody looked at the password
+    except FOREIGN as error:
+        refused = isinstance(error, AuthenticationException) and lives(transport)
+        if refused or notes.refused_login:
+            turn.accepted = False
+        raise
+
+
+def _prompted_password_proof(visit: Visit, user: str, password: Secret) -> _Proof:
     """For servers that ask for the password in a dialogue: answered when it is one hidden field."""
 
     def answer(_title: str, _text: str, fields: list[tuple[str, bool]]) -> list[str]:
         return [password.reveal()] if len(fields) == 1 and not fields[0][1] else ["" for _ in fields]
 
     def attempt(transport: Transport) -> list[str]:
-        return try_login(transport, lambda handler, done: handler.auth_interactive(user, answer, done))
+        with visit.turn(password) as turn, _told(turn, transport, visit.notes):
+            return try_login(transport, lambda handler, done: handler.auth_interactive(user, answer, done))
 
     return _Proof("keyboard-interactive", "password", lambda: "password, asked for", attempt)
 

@@ -86,3 +86,20 @@ def test_finished_guards_are_swept_out() -> None:
             with cancel.guard(3600.0, lambda: None):
                 pass
         assert len(cancel._guards) < 100
+
+
+def test_a_deadline_that_is_paused_does_not_pass() -> None:
+    acted = threading.Event()
+    with Cancel() as cancel, cancel.guard(0.1, acted.set) as guard:
+        with cancel.paused(guard):
+            assert not acted.wait(0.3)
+        assert acted.wait(_PATIENCE)
+        assert guard.expired
+
+
+def test_calling_off_ends_a_paused_wait_too() -> None:
+    acted = threading.Event()
+    with Cancel() as cancel, cancel.guard(_PATIENCE, acted.set) as guard, cancel.paused(guard):
+        cancel.set("stop")
+        assert acted.wait(_PATIENCE)
+        assert not guard.expired

@@ -108,7 +108,7 @@ def test_a_wrong_password_is_denied_and_tried_once_per_host(
 ) -> None:
     server = start_sshd()
     inventory = server.inventory(tmp_path, 2, keys=[], password="not it")
-    ran = fleetctl("run", "-i", inventory, "true")
+    ran = fleetctl("run", "-i", inventory, "--auth-failures", "2", "true")
     assert ran.exit_code == 3
     assert "denied" in ran.stderr
     assert "not it" not in ran.stderr
