@@ -106,6 +106,7 @@ class Fleet:
             login_timeout=self._policy.login_timeout,
             trust_command=trust_command,
             auth_failures=self._policy.auth_failures,
+            hidden=inventory.hidden_variables,
         )
         self._pool = Pool(dialer, keep=keep)
 
@@ -135,6 +136,14 @@ class Fleet:
         Raises: TargetError.
         """
         return tuple(self.inventory.places(self.inventory.select(*targets, exclude=exclude), self._overrides))
+
+    def strangers(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
+        """The same hosts, for what logs in to the bastions on the way at most.
+
+        Raises: TargetError, SecretError.
+        """
+        names = self.inventory.select(*targets, exclude=exclude)
+        return tuple(self.inventory.strangers(names, self._overrides, self._ask))
 
     def start(
         self,

@@ -180,3 +180,13 @@ class Host(Hop, frozen=True):
     vars: dict[str, Any] = {}
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, hop: Hop, jump: tuple[Hop, ...]) -> Host:
+        """A bastion as a host of its own, behind those before it."""
+        return cls(**msgspec.structs.asdict(hop), jump=jump)
+
+    @property
+    def end(self) -> Hop:
+        """The machine at the end of the way, without all that is about what is done there."""
+        return Hop(**{field: getattr(self, field) for field in Hop.__struct_fields__})

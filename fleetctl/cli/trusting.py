@@ -1,4 +1,4 @@
-"""What `fleetctl trust` does: scan, judge, show a table, ask, write."""
+"""What `fleetctl trust` does: scan, judge, show a table, ask, write; bastions first, then what is behind them."""
 
 from __future__ import annotations
 
@@ -48,25 +48,42 @@ class Scanned(msgspec.Struct, frozen=True):
 
 def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool) -> int:
     """Returns: 0 when every host is trusted now, else 3; 130 when interrupted."""
+    trusted = True
     with open_fleet(selection, access, pace) as fleet, Cancel() as cancel, Interrupts(cancel):
-        hosts = fleet.places(*wanted(selection), exclude=unwanted(selection))
-        scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(hosts, cancel)]
-        if cancel.is_set():
-            complain(f"{cancel.reason}: nothing was written")
-            return _INTERRUPTED
-    _show(scanned)
+        hosts = fleet.strangers(*wanted(selection), exclude=unwanted(selection))
+        for machines in _by_distance(hosts):
+            scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(machines, cancel)]
+            if cancel.is_set():
+                complain(f"{cancel.reason}: nothing {'more ' if machines[0].jump else ''}was written")
+                return _INTERRUPTED
+            _show(scanned)
+            trusted &= _settle(fleet.known_hosts, scanned, trust_command(selection, access), yes=yes, replace=replace)
+    return 0 if trusted else _NOT_TRUSTED
+
+
+def _by_distance(hosts: Sequence[Host]) -> list[list[Host]]:
+    """Hosts and the bastions on the way to them, by the number of bastions before each."""
+    bastions = [Host.of(hop, host.jump[:number]) for host in hosts for number, hop in enumerate(host.jump)]
+    machines = {(one.address, one.port, len(one.jump)): one for one in [*bastions, *hosts]}
+    furthest = max(len(host.jump) for host in machines.values())
+    by_distance = [[host for host in machines.values() if len(host.jump) == far] for far in range(furthest + 1)]
+    return [machines for machines in by_distance if machines]
+
+
+def _settle(known_hosts: KnownHosts, scanned: Sequence[Scanned], command: str, *, yes: bool, replace: bool) -> bool:
+    """Write what may be written, and warn of the rest. Returns: whether all are trusted now."""
     writable = {State.NEW, State.CHANGED} if replace else {State.NEW}
     to_write = [one for one in scanned if one.state in writable]
-    written = _write(fleet.known_hosts, to_write, yes=yes)
+    written = _write(known_hosts, to_write, yes=yes)
     for one in scanned:
         if one.state is State.REVOKED or (one.state is State.CHANGED and not replace):
             warn(f"{one.host.name}: {one.why}")
     changed = [one.host.name for one in scanned if one.state is State.CHANGED]
     if changed and not replace:
         warn("someone may be listening in")
-        warn(f"if they were really rebuilt: {trust_command(selection, access)} --replace {shlex.quote(fold(changed))}")
+        warn(f"if they were really rebuilt: {command} --replace {shlex.quote(fold(changed))}")
     trusted = {one.host.name for one in scanned if one.state is State.SAME} | written
-    return 0 if len(trusted) == len(scanned) else _NOT_TRUSTED
+    return len(trusted) == len(scanned)
 
 
 def _judged(fleet: Fleet, host: Host, key: ServerKey | FleetError) -> Scanned:

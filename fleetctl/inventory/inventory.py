@@ -64,6 +64,11 @@ class Inventory:
         """Files with plain secrets that others can read, each told with its first place."""
         return plain_secrets(self._levels)
 
+    @property
+    def hidden_variables(self) -> frozenset[str]:
+        """The names of environment variables that hold secrets, which no child process is to see."""
+        return hidden_variables(self._levels)
+
     def problems(self) -> list[Problem]:
         """What is wrong between levels: groups that contradict or contain each other, jumps and targets to nowhere."""
         between = self._membership.problems() + self._precedence.problems() + self._jumps.problems()
@@ -96,11 +101,21 @@ class Inventory:
 
         Raises: SecretError with every reference that cannot be resolved.
         """
-        return self._made(names, overrides, Secrets(ask, hidden_variables(self._levels)))
+        secrets = Secrets(ask, self.hidden_variables)
+        return self._made(names, overrides, secrets, secrets)
 
     def places(self, names: Iterable[str], overrides: Overrides | None = None) -> list[Host]:
         """Hosts without passwords and passphrases, for what needs no login: nothing is fetched, nobody asked."""
-        return self._made(names, overrides, None)
+        return self._made(names, overrides, None, None)
+
+    def strangers(
+        self, names: Iterable[str], overrides: Overrides | None = None, ask: Callable[[str], Secret] | None = None
+    ) -> list[Host]:
+        """Hosts without secrets of their own, but with those of the bastions on the way to them.
+
+        Raises: SecretError.
+        """
+        return self._made(names, overrides, None, Secrets(ask, self.hidden_variables))
 
     def explain(self, name: str) -> list[Setting]:
         """Every setting of a host, its tags and its groups. Raises: TargetError when there is no such host."""
@@ -149,8 +164,11 @@ class Inventory:
             return [default.problem(error.message)]
         return []
 
-    def _made(self, names: Iterable[str], overrides: Overrides | None, secrets: Secrets | None) -> list[Host]:
-        records = Records(self._precedence, self._membership, self._jumps, overrides or Overrides(), secrets)
+    def _made(
+        self, names: Iterable[str], overrides: Overrides | None, secrets: Secrets | None, on_the_way: Secrets | None
+    ) -> list[Host]:
+        chosen = overrides or Overrides()
+        records = Records(self._precedence, self._membership, self._jumps, chosen, secrets, on_the_way)
         made: list[Host] = []
         failures: dict[SecretError, list[str]] = {}
         for name in names:

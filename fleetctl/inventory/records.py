@@ -18,7 +18,8 @@ class Records:
     """Makes Host records; hosts that log in alike share one Login, and hosts behind one bastion its Hop.
 
     Args:
-        secrets: where passwords and passphrases come from; None leaves them out.
+        secrets: where passwords and passphrases of hosts come from; None leaves them out.
+        on_the_way: likewise for bastions.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class Records:
         jumps: Jumps,
         overrides: Overrides,
         secrets: Secrets | None,
+        on_the_way: Secrets | None,
     ) -> None:
         self._precedence = precedence
         self._membership = membership
         self._jumps = jumps
         self._overrides = overrides
         self._secrets = secrets
+        self._on_the_way = on_the_way
         self._logins: dict[Login, Login] = {}
         self._hops: dict[str, Hop] = {}
 
@@ -43,9 +46,9 @@ class Records:
         settings = self._overrides.over(effective.settings)
         value = {key: given.value for key, given in settings.items()}
         return Host(
-            **self._connection(name, settings),
+            **self._connection(name, settings, self._secrets),
             jump=tuple(map(self._hop, self._jumps.through(value["jump"]))),
-            elevation=self._elevation(settings),
+            elevation=_elevation(settings, self._secrets),
             forward_agent=value["forward_agent"],
             send_env=_by_key("send_env.", value),
             env=_by_key("env.", value),
@@ -61,10 +64,12 @@ class Records:
             else:
                 said = parse_adhoc(word)
                 name, settings = said.name, self._precedence.outside(said)
-            self._hops[word] = Hop(**self._connection(name, self._overrides.on_the_way.over(settings)))
+            self._hops[word] = Hop(
+                **self._connection(name, self._overrides.on_the_way.over(settings), self._on_the_way)
+            )
         return self._hops[word]
 
-    def _connection(self, name: str, settings: Settings) -> dict[str, Any]:
+    def _connection(self, name: str, settings: Settings, secrets: Secrets | None) -> dict[str, Any]:
         """The fields of a Hop."""
         value = {key: given.value for key, given in settings.items()}
         alike = (
@@ -74,43 +79,47 @@ class Records:
         return {
             "name": name,
             "address": value.get("address", name),
-            "login": self._login(settings),
+            "login": self._login(settings, secrets),
             "algorithms": Algorithms(**{key: value[key] for key in Algorithms.__struct_fields__}),
             **{key: value[key] for key in alike},
         }
 
-    def _login(self, settings: Settings) -> Login:
+    def _login(self, settings: Settings, secrets: Secrets | None) -> Login:
         value = {key: given.value for key, given in settings.items()}
         login = Login(
             user=value["user"],
             keys=value["keys"],
-            key_passphrase=self._secret(settings, "key_passphrase"),
-            password=self._secret(settings, "password"),
+            key_passphrase=_secret(settings, "key_passphrase", secrets),
+            password=_secret(settings, "password", secrets),
             agent=value["agent"],
             certificates=value["certificates"],
             identities_only=value["identities_only"],
-            answers=self._answers(settings["answers"]),
+            answers=_answers(settings["answers"], secrets),
         )
         return self._logins.setdefault(login, login)
 
-    def _answers(self, given: Given) -> tuple[Answer, ...]:
-        return tuple(self._answer(prompt, given, source) for prompt, source in given.value.items())
 
-    def _answer(self, prompt: str, given: Given, source: str | SecretRef) -> Answer:
-        if isinstance(source, SecretRef) and source.command:
-            return Answer(prompt, command=source.command, directory=str(given.file.parent) if given.file else "")
-        one = Given(source, given.level, given.file, given.line, given.path)
-        return Answer(prompt, None if self._secrets is None else self._secrets.resolve(one))
+def _answers(given: Given, secrets: Secrets | None) -> tuple[Answer, ...]:
+    return tuple(_answer(prompt, given, source, secrets) for prompt, source in given.value.items())
 
-    def _elevation(self, settings: Settings) -> Elevation | None:
-        if not settings["sudo"].value:
-            return None
-        password = self._secret(settings, "sudo_password")
-        return Elevation(settings["sudo_method"].value, settings["sudo_user"].value, password)
 
-    def _secret(self, settings: Settings, key: str) -> Secret | None:
-        given = settings.get(key)
-        return None if given is None or self._secrets is None else self._secrets.resolve(given)
+def _answer(prompt: str, given: Given, source: str | SecretRef, secrets: Secrets | None) -> Answer:
+    if isinstance(source, SecretRef) and source.command:
+        return Answer(prompt, command=source.command, directory=str(given.file.parent) if given.file else "")
+    one = Given(source, given.level, given.file, given.line, given.path)
+    return Answer(prompt, None if secrets is None else secrets.resolve(one))
+
+
+def _elevation(settings: Settings, secrets: Secrets | None) -> Elevation | None:
+    if not settings["sudo"].value:
+        return None
+    password = _secret(settings, "sudo_password", secrets)
+    return Elevation(settings["sudo_method"].value, settings["sudo_user"].value, password)
+
+
+def _secret(settings: Settings, key: str, secrets: Secrets | None) -> Secret | None:
+    given = settings.get(key)
+    return None if given is None or secrets is None else secrets.resolve(given)
 
 
 def _by_key(prefix: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from paramiko import Channel, SSHException
 from paramiko.buffered_pipe import BufferedPipe
 
+from fleetctl.ssh.allowance import Allowance
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.packets import Sink
 from fleetctl.ssh.pieces import Piece, cut
@@ -25,7 +26,6 @@ _LOOK_SECONDS = 0.5
 _COMPLAINTS_KEPT = 4096
 _SILENCE_SECONDS = 20.0
 _MOST_PIECES = 1024
-_LARGEST_PORTION = 256 * 1024
 
 
 T = TypeVar("T")
@@ -50,17 +50,14 @@ class BulkPipe:
         self._complaints = Complaints(2 * window_size)
         channel.in_buffer = self._inbox
         channel.in_stderr_buffer = self._complaints
-        # Under channel.lock: how much of the server's window somebody waits for, and what is worth waiting for.
-        self._enough = 0
-        self._largest_portion = max(1, min(_LARGEST_PORTION, channel.out_window_size // 4))
-        self._portion = self._largest_portion
-        transport.deliver(channel, Sink(self._inbox.put, self._widen))
+        self._allowance = Allowance(channel)
+        transport.deliver(channel, Sink(self._inbox.put, self._allowance.widen))
 
     def send(self, pieces: Sequence[Piece]) -> None:
         rest: Sequence[Piece] = [piece for piece in pieces if len(piece)]
         with translated(Stage.CHANNEL, self._notes):
             while rest:
-                size = self._wait(partial(self._allowed, sum(map(len, rest))))
+                size = self._wait(partial(self._allowance.take, sum(map(len, rest))))
                 if not size:
                     break
                 now, rest = cut(rest, size)
@@ -108,35 +105,6 @@ class BulkPipe:
             self._transport.grant(self._channel, self._unacknowledged)
             self._unacknowledged = 0
         return bool(complained)
-
-    def _allowed(self, wanted: int) -> int:
-        """Take of the server's window, when there is some. Returns: how many bytes; 0 when the channel has ended.
-
-        A server gives back its window in small portions: to send each at once would be a wake-up and a call of the
-        kernel for every third packet. Who waits for more than there will be goes on with what there is.
-        """
-        channel = self._channel
-        with channel.lock:
-            self._enough = min(wanted, self._portion)
-            if channel.out_window_size < self._enough and not channel.closed:
-                channel.out_buffer_cv.wait(_LOOK_SECONDS)
-                enough = channel.out_window_size >= self._enough
-                self._portion = min(2 * self._portion, self._largest_portion) if enough else max(1, self._portion // 2)
-            self._enough = 0
-            if not channel.out_window_size and not (channel.closed or channel.eof_sent):
-                raise TimeoutError
-            if channel.closed or channel.eof_sent:
-                return 0
-            size = min(wanted, channel.out_window_size)
-            channel.out_window_size -= size
-            return int(size)
-
-    def _widen(self, size: int) -> None:
-        channel = self._channel
-        with channel.lock:
-            channel.out_window_size += size
-            if 0 < self._enough <= channel.out_window_size:
-                channel.out_buffer_cv.notify_all()
 
 
 class Complaints(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only

@@ -1,28 +1,33 @@
-"""From a Host to an authenticated Session: connect, agree on keys, judge the host key, log in."""
+"""From a Host to an authenticated Session: find a way there, agree on keys, judge the host key, log in."""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 from paramiko import Transport
 
 from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
 from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, TimedOut, UnreachableError
-from fleetctl.model import Host
+from fleetctl.model import Hop, Host
+from fleetctl.ssh.bastions import Bastions, Chain
 from fleetctl.ssh.guard import Guard
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.login import Means, Visit, log_in
 from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.proxy import connect_by
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, new_transport, shake_hands
-from fleetctl.ssh.wire import Wire, connect
+from fleetctl.ssh.way import Way
+from fleetctl.ssh.wire import connect
 
 _log = logging.getLogger("fleetctl.ssh")
 
@@ -34,28 +39,58 @@ class Dialer:
         login_timeout: seconds for banner, key exchange and authentication together.
         trust_command: see KnownHosts.
         auth_failures: after so many rejections of one password no further login with it begins.
+        hidden: names of variables that hold secrets, which no proxy command gets to see.
     """
 
-    def __init__(self, *, login_timeout: float, trust_command: str = "fleetctl trust", auth_failures: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        login_timeout: float,
+        trust_command: str = "fleetctl trust",
+        auth_failures: int = 1,
+        hidden: frozenset[str] = frozenset(),
+    ) -> None:
         self.known_hosts = KnownHosts(trust_command)
         # Half of the time for the agent, so that a stuck one leaves some for other ways to log in.
         self._means = Means(KeyRing(), Guard(auth_failures), login_timeout / 2)
         self._login_timeout = login_timeout
+        self._hidden = hidden
+        self._bastions = Bastions(self._dial)
 
     def dial(self, host: Host, cancel: Cancel) -> Session:
         """An authenticated session with a host whose key was accepted.
 
         Raises: UnreachableError, UntrustedError, DeniedError, TimedOut and their kinds; Cancelled.
         """
+        return self._dial(host, host.jump, cancel, host.name)
+
+    def server_key(self, host: Host, cancel: Cancel) -> ServerKey:
+        """The key a server shows, of a type we know of it where there is one. Nothing of it is judged or written.
+
+        Raises: UnreachableError and its kinds; for bastions on the way all that `dial` raises; Cancelled.
+        """
+        with self._way(host, host.jump, cancel, host.name) as way:
+            with self._shaking_hands(host, way, ServerNotes(host.name, way), cancel) as (transport, _):
+                key = _server_key(transport)
+            transport.close()
+        return key
+
+    def close(self) -> None:
+        """Leave the bastions. The sessions with hosts behind them end."""
+        self._bastions.close()
+
+    def _dial(self, hop: Hop, chain: Chain, cancel: Cancel, named: str) -> Session:
+        """See `bastions.Dial`."""
         started = time.monotonic()
-        wire = _connected(host, cancel)
-        connected = time.monotonic()
-        notes = ServerNotes(host.name)
-        with self._shaking_hands(host, wire, notes, cancel) as (transport, deadline):
-            self.known_hosts.check(host, _server_key(transport))
-            trusted = time.monotonic()
-            with translated(Stage.LOGIN, notes):
-                log_in(transport, Visit(host, self._means, notes, cancel, deadline))
+        with self._way(hop, chain, cancel, named) as way:
+            connected = time.monotonic()
+            notes = ServerNotes(hop.name, way)
+            with self._shaking_hands(hop, way, notes, cancel) as (transport, deadline):
+                # Trusting a host takes in the bastions on the way to it, so its name is the one to type.
+                self.known_hosts.check(msgspec.structs.replace(hop, name=named), _server_key(transport))
+                trusted = time.monotonic()
+                with translated(Stage.LOGIN, notes):
+                    log_in(transport, Visit(hop, self._means, notes, cancel, deadline))
         timings = {
             "connect": connected - started,
             "handshake": trusted - connected,
@@ -63,33 +98,37 @@ class Dialer:
         }
         _log.info(
             "%s: logged in at %s:%d as %s, %.3f s",
-            host.name,
-            host.address,
-            host.port,
-            host.login.user,
+            hop.name,
+            hop.address,
+            hop.port,
+            hop.login.user,
             sum(timings.values()),
         )
-        return Session(transport, wire, notes, timings)
+        return Session(transport, way, notes, timings)
 
-    def server_key(self, host: Host, cancel: Cancel) -> ServerKey:
-        """The key a server shows, of a type we know of it where there is one. Nothing is judged or written.
-
-        Raises: UnreachableError and its kinds; Cancelled.
-        """
-        wire = _connected(host, cancel)
-        with self._shaking_hands(host, wire, ServerNotes(host.name), cancel) as (transport, _):
-            key = _server_key(transport)
-        transport.close()
-        return key
+    @contextmanager
+    def _way(self, hop: Hop, chain: Chain, cancel: Cancel, named: str) -> Iterator[Way]:
+        """A connection to a machine: through bastions, by its proxy command, or from here."""
+        if chain:
+            with self._bastions.tunnel(hop, chain, cancel, named) as tunnel:
+                yield tunnel
+        elif hop.proxy_command:
+            yield connect_by(hop.proxy_command, {k: v for k, v in os.environ.items() if k not in self._hidden})
+        else:
+            yield connect(hop, cancel)
 
     @contextmanager
     def _shaking_hands(
-        self, host: Host, wire: Wire, notes: ServerNotes, cancel: Cancel
+        self, hop: Hop, way: Way, notes: ServerNotes, cancel: Cancel
     ) -> Iterator[tuple[LeanTransport, Deadline]]:
         """A transport after its key exchange; closed again when anything inside fails or takes too long."""
-        transport = new_transport(wire, notes, self.known_hosts.kinds(host))
         try:
-            with cancel.guard(self._login_timeout, wire.abort) as guard:
+            transport = new_transport(way, notes, self.known_hosts.kinds(hop), hop.algorithms)
+        except FleetError:
+            way.close()
+            raise
+        try:
+            with cancel.guard(self._login_timeout, way.abort) as guard:
                 try:
                     _shake_hands(transport, notes)
                     yield transport, guard
@@ -103,17 +142,6 @@ class Dialer:
             if transport.is_alive():
                 transport.join(5.0)
             raise
-
-
-def _connected(host: Host, cancel: Cancel) -> Wire:
-    """A connection to the host itself. Behind a bastion its address may be another machine here, so none is made."""
-    if host.jump:
-        hops = ", ".join(hop.name for hop in host.jump)
-        raise NotConnected(
-            f"is behind {hops}, and connections through a jump host cannot be made yet",
-            hint="run fleetctl on the jump host, or take `jump` out if the host can be reached from here",
-        )
-    return connect(host.address, host.port, host.connect_timeout, cancel)
 
 
 def _shake_hands(transport: Transport, notes: ServerNotes) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
-from fleetctl.model import Host, HostKeyPolicy
+from fleetctl.model import Hop, HostKeyPolicy
 from fleetctl.ssh.known_hosts import Entry, Known, KnownHostsFile, ServerKey, lookup_name, rewrite, writable
 
 _TURN_SECONDS = 30.0
@@ -34,12 +34,12 @@ class KnownHosts:
         self._files: dict[str, KnownHostsFile] = {}
         self._writing_lock = threading.Lock()
 
-    def kinds(self, host: Host) -> list[str]:
+    def kinds(self, host: Hop) -> list[str]:
         """The key types held for a host: what to ask the server for first, so as not to find it changed."""
         known = self._known(host)
         return list(dict.fromkeys(e.key.kind for e in known.own or known.bare if not e.revoked))
 
-    def check(self, host: Host, key: ServerKey) -> None:
+    def check(self, host: Hop, key: ServerKey) -> None:
         """Pass when the host's policy accepts the key; under accept-new an unknown key is written down.
 
         Raises:
@@ -55,14 +55,14 @@ class KnownHosts:
                 raise
             self.add(host, key)
 
-    def judge(self, host: Host, key: ServerKey) -> None:
+    def judge(self, host: Hop, key: ServerKey) -> None:
         """Pass when the key is known as the host's, whatever its policy.
 
         Raises: HostKeyRevoked, HostKeyChanged, HostKeyUnknown.
         """
         self._compare(host, key, self._known(host))
 
-    def add(self, host: Host, key: ServerKey) -> None:
+    def add(self, host: Hop, key: ServerKey) -> None:
         """Append the key to the host's first known_hosts file, unless it is there already.
 
         Safe with other threads and processes: the file is locked and, if it grew, judged again first.
@@ -78,7 +78,7 @@ class KnownHosts:
             except HostKeyUnknown:
                 file.append(stream, lookup_name(host.address, host.port), key)
 
-    def replace(self, host: Host, key: ServerKey) -> None:
+    def replace(self, host: Hop, key: ServerKey) -> None:
         """Take the host's name off every other key in all its files, and add this one to the first.
 
         The first file is rewritten once, with the new key in it: at no moment is the host unknown.
@@ -99,7 +99,7 @@ class KnownHosts:
             if self._held(path, host):
                 self._rewrite(path, name, "")
 
-    def _compare(self, host: Host, key: ServerKey, known: Known) -> None:
+    def _compare(self, host: Hop, key: ServerKey, known: Known) -> None:
         place = lookup_name(host.address, host.port)
         facts = {"address": place, "offered": f"{key.kind} {key.fingerprint}"}
         if any(entry.revoked and entry.key == key for entry in known.own + known.bare):
@@ -127,13 +127,13 @@ class KnownHosts:
             **facts,
         )
 
-    def _known(self, host: Host) -> Known:
+    def _known(self, host: Hop) -> Known:
         with self._files_lock:
             files = [self._files.get(path) or self._read(Path(path)) for path in host.known_hosts]
             parts = [file.known(host.address, host.port) for file in files]
         return Known([e for part in parts for e in part.own], [e for part in parts for e in part.bare])
 
-    def _held(self, path: Path, host: Host) -> list[Entry]:
+    def _held(self, path: Path, host: Hop) -> list[Entry]:
         """The keys that a file, as it is now, has for the host under its own name and port."""
         with self._files_lock:
             return [entry for entry in self._current(path).known(host.address, host.port).own if not entry.revoked]

@@ -9,16 +9,23 @@ import logging
 import re
 from collections import deque
 
+from fleetctl.ssh.way import Way
+
 _BANNER = "Banner: "
 _DISCONNECT = re.compile(r"Disconnect \(code (\d+)\): (.*)", re.DOTALL)
 _logger = logging.getLogger("paramiko.transport")
 
 
 class ServerNotes:
-    """What the server said outside the protocol's data. Written by the transport's thread only."""
+    """What the server said outside the protocol's data. Written by the transport's thread only.
 
-    def __init__(self, host: str) -> None:
+    Args:
+        way: what the connection is made over, which may know why it ended, too.
+    """
+
+    def __init__(self, host: str, way: Way | None = None) -> None:
         self._host = host
+        self._way = way
         self._greeting: deque[str] = deque(maxlen=5)
         self._goodbye = ""
         self._verbose = _logger.isEnabledFor(logging.DEBUG)
@@ -30,8 +37,13 @@ class ServerNotes:
 
     @property
     def goodbye(self) -> str:
-        """Why the server disconnected, in its own words; "" when it did not say."""
-        return self._goodbye
+        """Why the connection ended: the server's own words, or what is known on this side; else ""."""
+        return self._goodbye or self.way_ended
+
+    @property
+    def way_ended(self) -> str:
+        """Why what the connection was made over ended; "" when it did not, or nothing is known."""
+        return "" if self._way is None else self._way.ended
 
     @property
     def refused_login(self) -> bool:

@@ -20,12 +20,12 @@ from typing import Any
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from paramiko import Message, SSHException
+from paramiko import Channel, Message, SSHException
 from paramiko.packet import NeedRekeyException, Packetizer
 
 from fleetctl.ssh.outbox import BLOCK_SIZE, PACKETS, TAG_SIZE, Outbox, Packet, padding
 from fleetctl.ssh.pieces import Piece, cut, fill
-from fleetctl.ssh.wire import Wire
+from fleetctl.ssh.way import Way
 
 _MAX_PACKET_SIZE = 1024 * 1024
 _MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -45,17 +45,31 @@ _counter = struct.Struct(">Q")
 _channel_and_size = struct.Struct(">II")
 
 
-class ChannelData(Message):
+class ChannelMessage(Message):
+    """A message for a channel. It is dropped when that was closed meanwhile: its number may be another's by then."""
+
+    def __init__(self, kind: int, channel: Channel, content: bytes = b"") -> None:
+        super().__init__(b"%c%b%b" % (kind, _length.pack(channel.remote_chanid), content))
+        self.channel = channel
+
+
+class WindowAdjust(ChannelMessage):
+    """Lets the other side send so many bytes more."""
+
+    def __init__(self, channel: Channel, size: int) -> None:
+        super().__init__(_MSG_CHANNEL_WINDOW_ADJUST, channel, _length.pack(size))
+
+
+class ChannelData(ChannelMessage):
     """Bytes for a channel that go out as many packets at once.
 
     Args:
-        channel: its number on the other side.
         pieces: the bytes; no more than the window allows.
         most: bytes in one packet.
     """
 
-    def __init__(self, channel: int, pieces: Sequence[Piece], most: int) -> None:
-        super().__init__(b"%c%b" % (_MSG_CHANNEL_DATA, _length.pack(channel)))
+    def __init__(self, channel: Channel, pieces: Sequence[Piece], most: int) -> None:
+        super().__init__(_MSG_CHANNEL_DATA, channel)
         self._pieces = pieces
         self.most = most
 
@@ -129,7 +143,7 @@ class PacketLayer(Packetizer):
     # these are 2**30 packets at most, of the 2**31 after which RFC 4344, 3.1, wants other keys.
     REKEY_BYTES = 1 << 34
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Way) -> None:
         super().__init__(wire)  # type: ignore[arg-type]  # a socket in all that Packetizer asks of it
         self._wire = wire
         self._inward: _Direction | None = None
@@ -190,6 +204,8 @@ class PacketLayer(Packetizer):
                 self._exchanging = True
             elif payload[0] >= _MSG_CHANNEL_WINDOW_ADJUST and not self._is_open(payload):
                 return
+            if isinstance(data, ChannelMessage) and data.channel.closed:
+                return  # it is closed first, and its number given up when the other side has heard of that
             if isinstance(data, ChannelData):
                 self._send_data(data)
             elif self._outward is None:

@@ -54,6 +54,7 @@ class Pool:
             self._keep = 0
         for session in idle:
             session.close()
+        self.dialer.close()
 
     def _take(self, place: _Place) -> Session | None:
         dead = []
@@ -89,4 +90,4 @@ class Pool:
 
 
 def _place(host: Host) -> _Place:
-    return Hop(**{field: getattr(host, field) for field in Hop.__struct_fields__}), host.jump
+    return host.end, host.jump

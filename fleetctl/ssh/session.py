@@ -29,7 +29,8 @@ from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.sftp import Sftp
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, lives
-from fleetctl.ssh.wire import Wire
+from fleetctl.ssh.tunnel import Tunnel
+from fleetctl.ssh.way import Way
 
 _READ_SIZE = 256 * 1024
 _WINDOW_SIZE = 1024 * 1024
@@ -73,7 +74,7 @@ class Session:
         timings: seconds that connecting took, by part.
     """
 
-    def __init__(self, transport: LeanTransport, wire: Wire, notes: ServerNotes, timings: dict[str, float]) -> None:
+    def __init__(self, transport: LeanTransport, wire: Way, notes: ServerNotes, timings: dict[str, float]) -> None:
         self._transport = transport
         self._wire = wire
         self._notes = notes
@@ -172,6 +173,10 @@ class Session:
         _check_deadline(guard, seconds)
         if not self.alive:
             raise translate(self._transport.get_exception() or EOFError(), Stage.CHANNEL, self._notes)
+
+    def tunnel(self, bastion: str) -> Tunnel:
+        """A way through this server, still to be opened. `bastion` is what people call the server."""
+        return Tunnel(self._transport, bastion)
 
     def abort(self) -> None:
         """Cut the connection from any thread; whoever waits on it is woken."""

@@ -25,6 +25,7 @@ from fleetctl.errors import (
     FleetError,
     HostError,
     NoCommonAlgorithm,
+    NotConnected,
     ProtocolFailure,
     RequestRefused,
     TimedOut,
@@ -118,6 +119,8 @@ def _banner(error: Exception, notes: ServerNotes) -> HostError:
         )
     if notes.greeting and not notes.greeting.startswith(_TURNED_AWAY):
         return _not_ssh(notes.greeting)
+    if notes.way_ended:
+        return NotConnected(notes.way_ended, hint="run it by itself to see why, or see the bastion's log")
     return TurnedAway(
         "the server closed the connection before its SSH banner",
         hint="too many connections at once (MaxStartups), or a penalty (PerSourcePenalties)? "

@@ -16,10 +16,11 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import ConnectionRefused, ConnectTimeout, NameUnknown, NotConnected, TurnedAway, UnreachableError
+from fleetctl.model import AddressFamily, Hop
 
 _READ_SIZE = 32 * 1024
 _LARGEST_READ = 256 * 1024
@@ -29,27 +30,47 @@ _NEXT_ADDRESS_SECONDS = 0.25
 _SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    # A dead peer is noticed after 30 s of silence and three lost probes. macOS lacks some of these.
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", None), 30),
     (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", None), 10),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", None), 3),
     (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), 60_000),
 )
+# macOS lacks some of these.
+_KEEPIDLE: int | None = getattr(socket, "TCP_KEEPIDLE", None)
+_KEEPCNT: int | None = getattr(socket, "TCP_KEEPCNT", None)
+_FAMILIES = {
+    AddressFamily.ANY: socket.AF_UNSPEC,
+    AddressFamily.INET: socket.AF_INET,
+    AddressFamily.INET6: socket.AF_INET6,
+}
+_HINTS = {
+    errno.EMFILE: "raise `ulimit -n` or lower --fanout",
+    errno.EADDRNOTAVAIL: "`bind_address` must be an address of this machine",
+}
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
 _MIN_RTT = struct.Struct("=148xI")
 """Microseconds, in Linux's struct tcp_info (linux/tcp.h)."""
-_ROUND_THE_WORLD = 0.3
+ROUND_THE_WORLD = 0.3
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 _Target = tuple[int, Any]
 """An address family and the place to connect to, in that family's form."""
 
 
+class Owner(Protocol):
+    """What is behind a socket on this machine, and ends with it."""
+
+    @property
+    def ended(self) -> str:
+        """How it ended by itself, or ""."""
+
+    def end(self) -> None: ...
+
+
 class Wire:
     """A connected socket with read-ahead. One thread reads; any thread may send or close."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, behind: Owner | None = None) -> None:
         self._sock = sock
+        self._behind = behind
         # What was read ahead is at [_start:_end].
         self._buffer = memoryview(bytearray(_READ_SIZE))
         self._start = 0
@@ -67,9 +88,20 @@ class Wire:
             self._quickack = None
 
     @property
+    def ended(self) -> str:
+        """Why it ended, as far as that is known on this side; else ""."""
+        return "" if self._behind is None else self._behind.ended
+
+    @property
     def _closed(self) -> bool:
         """Read by paramiko's transport.py: `stop_thread`."""
         return self._sock.fileno() < 0
+
+    def keep_alive(self, seconds: float, count: int) -> None:
+        """Notice a dead peer after so much silence and so many lost probes."""
+        for option, value in ((_KEEPIDLE, max(1, round(seconds))), (_KEEPCNT, count)):
+            if option is not None:
+                self._sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def recv(self, size: int) -> bytes:
         """At most `size` bytes; b"" at the end. Raises: TimeoutError when woken without data."""
@@ -101,9 +133,9 @@ class Wire:
         """The least that one took, in seconds; where the system does not tell (Linux does), what one round the world
         takes: then nobody holds back for a peer that is near."""
         if _TCP_INFO is None or self._sock.family not in {socket.AF_INET, socket.AF_INET6}:
-            return _ROUND_THE_WORLD
+            return ROUND_THE_WORLD
         told = self._sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _MIN_RTT.size)
-        return float(_MIN_RTT.unpack(told)[0]) / 1e6 if len(told) == _MIN_RTT.size else _ROUND_THE_WORLD
+        return float(_MIN_RTT.unpack(told)[0]) / 1e6 if len(told) == _MIN_RTT.size else ROUND_THE_WORLD
 
     def send(self, data: bytes) -> int:
         return self._sock.send(data)
@@ -126,6 +158,8 @@ class Wire:
         """Shut down first: closing alone does not wake a thread that is in recv."""
         self.abort()
         self._sock.close()
+        if self._behind is not None:
+            self._behind.end()
 
     def _taken(self, size: int) -> memoryview:
         self._start += size
@@ -162,30 +196,30 @@ class Wire:
                 raise
 
 
-def connect(address: str, port: int, seconds: float, cancel: Cancel) -> Wire:
-    """Open a TCP connection, trying all of a name's addresses side by side as RFC 8305 does.
+def connect(hop: Hop, cancel: Cancel) -> Wire:
+    """Open a TCP connection to a machine, trying all of a name's addresses side by side as RFC 8305 does.
 
     A further address is begun when the one before failed or has been silent for 250 ms.
 
     Raises:
         NameUnknown: the address does not resolve.
         ConnectionRefused: every address refused.
-        ConnectTimeout: none answered within `seconds`.
+        ConnectTimeout: none answered within its `connect_timeout`.
         NotConnected: any other failure.
         Cancelled: the run was called off meanwhile.
     """
-    targets = _resolve(address, port)
-    deadline = time.monotonic() + seconds
+    targets = _resolve(hop)
+    deadline = time.monotonic() + hop.connect_timeout
     failure: OSError | None = None
     with selectors.PollSelector() as pending:
         try:
             while True:
                 cancel.check()
                 try:
-                    _begin(next(targets), pending)
+                    _begin(next(targets), hop.bind_address, pending)
                 except StopIteration:
                     if not pending.get_map():
-                        raise _failed(failure, address, port) from failure
+                        raise _failed(failure, hop) from failure
                 except OSError as error:
                     failure = error
                     continue
@@ -195,10 +229,11 @@ def connect(address: str, port: int, seconds: float, cancel: Cancel) -> Wire:
                     failure = error
                     continue
                 if wire is not None:
+                    wire.keep_alive(hop.keepalive, hop.keepalive_count)
                     return wire
                 if time.monotonic() >= deadline:
                     raise ConnectTimeout(
-                        f"no answer from {_place(address, port)} within {seconds:g} s",
+                        f"no answer from {place_of(hop.address, hop.port)} within {hop.connect_timeout:g} s",
                         hint="is the host up, the address right and no firewall between?",
                     )
         finally:
@@ -206,14 +241,14 @@ def connect(address: str, port: int, seconds: float, cancel: Cancel) -> Wire:
                 _taken(key, pending).close()
 
 
-def _resolve(address: str, port: int) -> Iterator[_Target]:
+def _resolve(hop: Hop) -> Iterator[_Target]:
     """The addresses to try, families in turn, beginning with the one the resolver prefers."""
     try:
-        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(hop.address, hop.port, _FAMILIES[hop.address_family], socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise NameUnknown(
-            f"cannot resolve {address}: {reason}",
+            f"cannot resolve {hop.address}: {reason}",
             hint="check the spelling, or set `address` in the inventory",
         ) from error
     by_family: dict[int, list[_Target]] = {}
@@ -222,14 +257,19 @@ def _resolve(address: str, port: int) -> Iterator[_Target]:
     return (target for row in zip_longest(*by_family.values()) for target in row if target is not None)
 
 
-def _begin(target: _Target, pending: selectors.BaseSelector) -> None:
+def _begin(target: _Target, bind_address: str, pending: selectors.BaseSelector) -> None:
     family, place = target
     sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    error = sock.connect_ex(place)
-    if error not in {0, errno.EINPROGRESS}:
+    try:
+        sock.setblocking(False)
+        if bind_address:
+            sock.bind((bind_address, 0))
+        error = sock.connect_ex(place)
+        if error != errno.EINPROGRESS:
+            _raise_if(error)
+    except OSError:
         sock.close()
-        _raise_if(error)
+        raise
     pending.register(sock, selectors.EVENT_WRITE)
 
 
@@ -258,8 +298,8 @@ def _taken(key: selectors.SelectorKey, pending: selectors.BaseSelector) -> socke
     return cast("socket.socket", key.fileobj)
 
 
-def _failed(failure: OSError | None, address: str, port: int) -> UnreachableError:
-    place = _place(address, port)
+def _failed(failure: OSError | None, hop: Hop) -> UnreachableError:
+    place = place_of(hop.address, hop.port)
     code = failure.errno if failure is not None else None
     if code == errno.ECONNREFUSED:
         return ConnectionRefused(f"connection refused by {place}", hint="is sshd running there, and on this port?")
@@ -271,9 +311,10 @@ def _failed(failure: OSError | None, address: str, port: int) -> UnreachableErro
             hint="too many connections at once? lower --fanout or raise --retries",
         )
     reason = failure.strerror if failure is not None else "it has no address"
-    hint = "raise `ulimit -n` or lower --fanout" if code == errno.EMFILE else "check the address and the route"
+    hint = _HINTS.get(code or 0, "check the address and the route")
     return NotConnected(f"cannot connect to {place}: {reason}", hint=hint)
 
 
-def _place(address: str, port: int) -> str:
+def place_of(address: str, port: int) -> str:
+    """As people write it: `web01:22`, `[::1]:22`."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -136,15 +136,6 @@ def test_a_key_counts_though_the_password_is_required_first(
     assert ran.exit_code == 0, ran.stderr
 
 
-def test_a_host_behind_a_bastion_is_not_dialled_directly(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
-    inventory = sshd.inventory(tmp_path, 2)
-    (tmp_path / "jump.yaml").write_text("hosts: {h002: {jump: h001}}")
-    for command in (["run", "true"], ["ping"]):
-        ran = fleetctl(*command[:1], "-i", inventory, "-i", tmp_path / "jump.yaml", "-t", "h002", *command[1:])
-        assert ran.exit_code == 3
-        assert "is behind h001" in ran.stderr
-
-
 def test_a_server_that_hangs_up_over_keys_is_told_what_it_was_offered(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path
 ) -> None:

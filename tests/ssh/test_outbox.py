@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
+from paramiko import Channel
 
 from fleetctl.ssh.outbox import PACKETS, Outbox, padding
 from fleetctl.ssh.packets import ChannelData, _Direction
@@ -64,6 +65,12 @@ class Receiver:
         return data
 
 
+def _channel() -> Channel:
+    channel = Channel(0)
+    channel.remote_chanid = CHANNEL
+    return channel
+
+
 class Sender:
     """One outbox under one key, and what comes out of it."""
 
@@ -74,7 +81,7 @@ class Sender:
 
     def send(self, pieces: Sequence[Piece]) -> list[bytes]:
         """As the packet layer does it. Returns: what goes out by each call of the kernel."""
-        parts = ChannelData(CHANNEL, pieces, self._most).parts(self.outbox.size)
+        parts = ChannelData(_channel(), pieces, self._most).parts(self.outbox.size)
         return [bytes(self.outbox.sealed(part, size, self._outward.seal)) for size, part in parts]
 
 

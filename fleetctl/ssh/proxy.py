@@ -1,0 +1,94 @@
+"""A command that makes the connection: its stdin and stdout are the wire (ssh_config(5), ProxyCommand)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from fleetctl.errors import NotConnected
+from fleetctl.ssh.wire import Wire
+
+_END_SECONDS = 1.0
+_SHOWN_STDERR = 300
+
+
+def connect_by(command: str, environment: Mapping[str, str]) -> Wire:
+    """A wire to what the command connects to. Its process group is ended when the wire is closed.
+
+    Args:
+        command: a line for `sh -c`, as ssh gives it to the user's shell.
+
+    Raises: NotConnected when it cannot be started.
+    """
+    ours, its = socket.socketpair()
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the child's owner
+    try:
+        # `exec`: no shell stays between us and the command, where it is a single one.
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {command}"], stdin=its.fileno(), stdout=its.fileno(), stderr=complaints,
+            env=environment, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        ours.close()
+        complaints.close()
+        raise NotConnected(
+            f"cannot start the proxy command: {error.strerror}", hint="raise `ulimit -u` or lower --fanout"
+        ) from error
+    finally:
+        its.close()
+    return Wire(ours, ProxyCommand(child, complaints))
+
+
+class ProxyCommand:
+    """The running command, owned by its wire."""
+
+    def __init__(self, child: subprocess.Popen[bytes], complaints: BinaryIO) -> None:
+        self._child = child
+        self._complaints = complaints
+        self._told = ""
+
+    @property
+    def ended(self) -> str:
+        """How it ended by itself and what it said on stderr; "" while it runs, or when it was ended by us."""
+        if not self._told and not self._complaints.closed:
+            try:
+                # Its output ends a moment before it does.
+                code = self._child.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                return ""
+            self._told = f"the proxy command ended with {_how(code)}{self._said()}"
+        return self._told
+
+    def end(self) -> None:
+        """End its process group, and wait for it."""
+        if self._complaints.closed:
+            return
+        self._complaints.close()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self._signal(number)
+            try:
+                self._child.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._child.pid, number)
+        except ProcessLookupError:
+            return  # all of it has ended
+
+    def _said(self) -> str:
+        size = self._complaints.seek(0, os.SEEK_END)
+        self._complaints.seek(max(0, size - _SHOWN_STDERR))
+        said = self._complaints.read().decode(errors="replace").strip()
+        return f": {said}" if said else ""
+
+
+def _how(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"
