@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 import msgspec
@@ -34,7 +35,7 @@ from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.pool import Pool
-from fleetctl.ssh.session import Stdin
+from fleetctl.ssh.session import Session, Stdin
 from fleetctl.transfer.shared import Shared
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.views import Consumer
@@ -160,6 +161,13 @@ class Fleet:
         """
         engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation))
         return roll_out(Task(operation, tuple(hosts), self._policy), engine, cancel, _run_id())
+
+    def session(self, host: Host, cancel: Cancel) -> AbstractContextManager[Session]:
+        """An authenticated session with one host, until the block is left.
+
+        Raises: UnreachableError, UntrustedError, DeniedError, TimedOut and their kinds; Cancelled.
+        """
+        return self._pool.session(host, cancel)
 
     def server_keys(self, hosts: Sequence[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
         """The key that each host's server shows now, or why there is none; in the order given."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl import __version__
-from fleetctl.cli import completion, files, inventory, lab, run, trust
+from fleetctl.cli import completion, files, inventory, lab, run, ssh, trust
 
 app = typer.Typer(
     name="fleetctl",
@@ -38,6 +38,7 @@ app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(run.ping)
 app.command()(files.put)
 app.command()(files.get)
+app.command(context_settings={"allow_interspersed_args": False})(ssh.ssh)
 app.command()(trust.trust)
 app.command()(inventory.hosts)
 app.add_typer(inventory.app, name="inventory")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -21,10 +22,15 @@ _JOIN_SECONDS = 5.0
 
 
 class Interrupts:
-    """Inside the block, signals set `cancel`. For the main thread only."""
+    """Inside the block, signals set `cancel`. For the main thread only.
 
-    def __init__(self, cancel: Cancel) -> None:
+    Args:
+        tidy: what must be done even when the second signal leaves at once; called by a thread of its own.
+    """
+
+    def __init__(self, cancel: Cancel, tidy: Callable[[], None] = lambda: None) -> None:
         self._cancel = cancel
+        self._tidy = tidy
         self._read_end, self._write_end = os.pipe()
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
         self._before: dict[int, Any] = {}
@@ -52,9 +58,12 @@ class Interrupts:
 
     def _listen(self) -> None:
         while (number := os.read(self._read_end, 1)) != _STOP:
+            if (heard := signal.Signals(number[0])) not in _SIGNALS:
+                continue  # somebody else's, such as a terminal's change of size
             if self._cancel.is_set():
+                self._tidy()
                 os._exit(_INTERRUPTED)
-            self._cancel.set(_SIGNALS.get(signal.Signals(number[0]), "interrupted"))
+            self._cancel.set(_SIGNALS[heard])
 
 
 def _heard(_number: int, _frame: FrameType | None) -> None:

@@ -175,6 +175,34 @@ class Privilege(msgspec.Struct, frozen=True):
         return self.sudo
 
 
+ConnectTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--connect-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
+        help="How long a TCP connection may take (default: 10s).",
+    ),
+]  # fmt: skip
+
+LoginTimeout = Annotated[
+    float,
+    typer.Option(
+        "--login-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
+        help="How long SSH banner, key exchange and login may take.",
+    ),
+]  # fmt: skip
+
+Verbosity = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, rich_help_panel=_OUTPUT, help="Say more; -vv for debugging.")
+]
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long to wait for the one host that a command is about."""
+
+    connect_timeout: ConnectTimeout = None
+    login_timeout: LoginTimeout = 30.0
+
+
 class Pace(msgspec.Struct, frozen=True):
     """How many hosts at once, how often to try, how long to wait."""
 
@@ -184,20 +212,8 @@ class Pace(msgspec.Struct, frozen=True):
             "-f", "--fanout", metavar="N", min=1, rich_help_panel=_PACE, help="Work on this many hosts at once."
         ),
     ] = 64
-    connect_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--connect-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
-            help="How long a TCP connection may take (default: 10s).",
-        ),
-    ] = None  # fmt: skip
-    login_timeout: Annotated[
-        float,
-        typer.Option(
-            "--login-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
-            help="How long SSH banner, key exchange and login may take.",
-        ),
-    ] = 30.0  # fmt: skip
+    connect_timeout: ConnectTimeout = None
+    login_timeout: LoginTimeout = 30.0
     retries: Annotated[
         int,
         typer.Option(
@@ -238,9 +254,7 @@ class Output(msgspec.Struct, frozen=True):
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", rich_help_panel=_OUTPUT, help="Only output and errors; no closing lines.")
     ] = False
-    verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, rich_help_panel=_OUTPUT, help="Say more; -vv for debugging.")
-    ] = 0
+    verbose: Verbosity = 0
     yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help="Answer yes to questions.")] = False
     dry_run: Annotated[
         bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.sources import load_inventory
-from fleetctl.errors import TargetError
-from fleetctl.inventory import parse_adhoc
+from fleetctl.errors import TargetError, UsageError
+from fleetctl.inventory import find_default, load, parse_adhoc
+from fleetctl.nodes import fold
 
 
 def with_words(selection: Selection, words: Sequence[str]) -> Selection:
@@ -22,6 +24,34 @@ def selected_names(selection: Selection) -> list[str]:
     """Names in inventory order. Raises: InventoryError, TargetError."""
     inventory = load_inventory(selection.inventory, selection.host)
     return inventory.select(*wanted(selection), exclude=unwanted(selection))
+
+
+def only(word: str, files: list[Path]) -> Selection:
+    """The one host that HOST means: a target that selects it, or `[user@]host[:port]` in the inventory or outside it.
+
+    Raises: InventoryError; TargetError when it selects several hosts or cannot be read.
+    """
+    as_target = Selection(target=[word], inventory=files)
+    if _is_adhoc(word) and not _is_group(word, files):
+        return Selection(host=[word], inventory=files)
+    names = selected_names(as_target)
+    if len(names) > 1:
+        raise TargetError(f"{word!r} selects {len(names)} hosts, and one is wanted", hint=f"name one of {fold(names)}")
+    return as_target
+
+
+def _is_adhoc(word: str) -> bool:
+    try:
+        parse_adhoc(word)
+    except UsageError:
+        return False
+    return True
+
+
+def _is_group(word: str, files: list[Path]) -> bool:
+    """Whether it is a group, and no host: the bare name of a group is a target."""
+    inventory = load(list(files) or find_default())
+    return word in inventory.group_names and word not in inventory.names
 
 
 def wanted(selection: Selection) -> list[str]:

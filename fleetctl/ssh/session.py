@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -65,6 +66,10 @@ class Ended(msgspec.Struct, frozen=True):
     """How a remote command ended: its exit code, or None when the server sent none (a signal killed it)."""
 
     exit_code: int | None
+
+
+Dialogue = tuple[Channel, Callable[[Receive], None], Callable[[], Ended]]
+"""A channel, what hands over its output to the end, and what then tells how it ended."""
 
 
 class Session:
@@ -157,6 +162,16 @@ class Session:
         with self.within(None, cancel), self._bulk(cancel, _PIPE_WINDOW_SIZE) as (channel, pipe):
             self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
             yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
+
+    @contextmanager
+    def dialogue(self, ask: Callable[[Channel], None], cancel: Cancel) -> Iterator[Dialogue]:
+        """What `ask` starts on a channel, for a person who types while it runs (terminal.py), until the block is left.
+
+        Raises: as `run`.
+        """
+        with self.within(None, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
+            self._request(channel, ask, cancel)
+            yield channel, partial(self._pump, channel), partial(self._ended, channel, cancel)
 
     def round_trip(self, cancel: Cancel, seconds: float = _REPLY_SECONDS) -> None:
         """Ask the server for a sign of life and wait for it (OpenSSH answers with a refusal; any answer will do).

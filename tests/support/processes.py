@@ -37,6 +37,12 @@ def command_line(pid: int) -> str:
     return _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
 
 
+def most_memory(pid: int) -> int:
+    """Bytes that it has had resident at its peak."""
+    (line,) = (line for line in _read(pid, "status").splitlines() if line.startswith(b"VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
 def end(pids: Iterable[int]) -> None:
     """Kill them, and wait until each is dead: a signal is only on its way when it has been sent."""
     for pid in pids:

@@ -107,9 +107,26 @@ class Running:
                 raise AssertionError(f"never said {pattern!r}:\n{self.stdout}\n{self.stderr}")
             self._hear(left)
 
+    def skip_output(self, size: int) -> int:
+        """Read so many bytes of stdout and forget them. Returns: how many there were; fewer at its end."""
+        (key,) = (key for key in self._selector.get_map().values() if key.data == "stdout")
+        left = size
+        while left and (data := os.read(key.fd, min(left, 1024 * 1024))):
+            left -= len(data)
+        return size - left
+
     def type(self, keys: str | bytes) -> None:
         """Send to its stdin; on a terminal "\\x03" is Ctrl-C and "\\x04" the end of input."""
         os.write(self._keyboard, keys.encode() if isinstance(keys, str) else keys)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give its terminal another size, of which it is told by SIGWINCH."""
+        fcntl.ioctl(self._keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    @property
+    def terminal_settings(self) -> list[Any]:
+        """Those of its terminal, as tcgetattr has them, be it raw or not."""
+        return termios.tcgetattr(self._keyboard)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
