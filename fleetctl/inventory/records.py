@@ -47,7 +47,7 @@ class Records:
         value = {key: given.value for key, given in settings.items()}
         return Host(
             **self._connection(name, settings, self._secrets),
-            jump=tuple(map(self._hop, self._jumps.through(value["jump"]))),
+            jump=tuple(map(self._hop, self._jumps.through(self._jumps.up_to(name, value["jump"])))),
             elevation=_elevation(settings, self._secrets),
             forward_agent=value["forward_agent"],
             send_env=_by_key("send_env.", value),

@@ -55,14 +55,16 @@ class ProxyCommand:
     @property
     def ended(self) -> str:
         """How it ended by itself and what it said on stderr; "" while it runs, or when it was ended by us."""
-        if not self._told and not self._complaints.closed:
-            try:
-                # Its output ends a moment before it does.
-                code = self._child.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                return ""
-            self._told = f"the proxy command ended with {_how(code)}{self._said()}"
         return self._told
+
+    def heard_end(self) -> None:
+        """See `wire.Owner`. Its output ends a moment before it does."""
+        try:
+            code = self._child.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._told = "the proxy command closed its output"
+        else:
+            self._told = f"the proxy command ended with {_how(code)}{self._said()}"
 
     def end(self) -> None:
         """End its process group, and wait for it."""

@@ -62,6 +62,9 @@ class Owner(Protocol):
     def ended(self) -> str:
         """How it ended by itself, or ""."""
 
+    def heard_end(self) -> None:
+        """Its end was heard, before any of ours: the moment to learn how it came."""
+
     def end(self) -> None: ...
 
 
@@ -71,6 +74,7 @@ class Wire:
     def __init__(self, sock: socket.socket, behind: Owner | None = None) -> None:
         self._sock = sock
         self._behind = behind
+        self._aborted = False
         # What was read ahead is at [_start:_end].
         self._buffer = memoryview(bytearray(_READ_SIZE))
         self._start = 0
@@ -138,16 +142,22 @@ class Wire:
         return float(_MIN_RTT.unpack(told)[0]) / 1e6 if len(told) == _MIN_RTT.size else ROUND_THE_WORLD
 
     def send(self, data: bytes) -> int:
-        return self._sock.send(data)
+        self.send_all(memoryview(data))
+        return len(data)
 
     def send_all(self, data: memoryview) -> None:
-        self._sock.sendall(data)
+        try:
+            self._sock.sendall(data)
+        except ConnectionError:
+            self._heard_end()
+            raise
 
     def settimeout(self, seconds: float | None) -> None:
         """Ignored: see `__init__`. Deadlines are kept by `Cancel.guard`, which calls `abort`."""
 
     def abort(self) -> None:
         """End the conversation from any thread: whoever reads or writes is woken with its end."""
+        self._aborted = True
         try:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError as error:
@@ -176,12 +186,21 @@ class Wire:
             count = self._sock.recv_into(self._buffer[self._end :])
         except BlockingIOError as error:
             raise TimeoutError from error
+        except ConnectionError:
+            self._heard_end()
+            raise
+        if not count:
+            self._heard_end()
         self._end += count
         if self._quickack is not None and count < _SMALL_READ:
             self._rearm(self._quickack)
         elif self._end == len(self._buffer) < _LARGEST_READ:
             self._grow(2 * len(self._buffer))  # bulk data: fewer and larger reads
         return count
+
+    def _heard_end(self) -> None:
+        if self._behind is not None and self._sock.fileno() >= 0 and not self._aborted:
+            self._behind.heard_end()
 
     def _grow(self, size: int) -> None:
         larger = memoryview(bytearray(size))
