@@ -36,6 +36,7 @@ from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session, Stdin
+from fleetctl.ssh.visit import Asked
 from fleetctl.transfer.shared import Shared
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.views import Consumer
@@ -84,6 +85,7 @@ class Fleet:
         inventory: where hosts and their settings come from.
         overrides: settings that win over it, for all hosts.
         ask: asks the user for a secret; None where nobody can be asked.
+        answer: puts a server's question to the user; None where nobody can be asked.
         policy: how many at once, how often to try, how long to wait.
         keep: how many idle connections stay open between calls.
         trust_command: what a person types, with a host's name behind it, to trust a key.
@@ -95,6 +97,7 @@ class Fleet:
         *,
         overrides: Overrides | None = None,
         ask: Callable[[str], Secret] | None = None,
+        answer: Asked | None = None,
         policy: Policy | None = None,
         keep: int = 0,
         trust_command: str = "fleetctl trust",
@@ -108,6 +111,8 @@ class Fleet:
             trust_command=trust_command,
             auth_failures=self._policy.auth_failures,
             hidden=inventory.hidden_variables,
+            run_answer=inventory.run_answer,
+            ask=answer,
         )
         self._pool = Pool(dialer, keep=keep)
 

@@ -15,6 +15,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, ViewName
 from fleetctl.cli.prompts import ask_secret, confirm
+from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import complain, set_verbosity, warn
@@ -51,7 +52,7 @@ def carry_out(
     set_verbosity(output.verbose)
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
-    fleet = open_fleet(selection, access, pace, privilege)
+    fleet = open_fleet(selection, access, pace, privilege, screen)
     choose = fleet.places if output.dry_run else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection))
     warn_about(hosts)
@@ -76,8 +77,16 @@ def _open_as_many_files_as_allowed() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def open_fleet(selection: Selection, access: Access, pace: Pace, privilege: Privilege | None = None) -> Fleet:
-    """The fleet that the options describe. Raises: InventoryError, TargetError, UsageError."""
+def open_fleet(
+    selection: Selection, access: Access, pace: Pace, privilege: Privilege | None = None, screen: Screen | None = None
+) -> Fleet:
+    """The fleet that the options describe.
+
+    Args:
+        screen: what else writes to the terminal, and waits while a person answers a server's question.
+
+    Raises: InventoryError, TargetError, UsageError.
+    """
     inventory = load_inventory(selection.inventory, selection.host)
     for line in inventory.warnings:
         warn(line)
@@ -105,7 +114,14 @@ def open_fleet(selection: Selection, access: Access, pace: Pace, privilege: Priv
         auth_failures=access.auth_failures,
     )
     command = trust_command(selection, access)
-    return Fleet(inventory, overrides=overrides, ask=ask_secret, policy=policy, trust_command=command)
+    return Fleet(
+        inventory,
+        overrides=overrides,
+        ask=ask_secret,
+        answer=at_terminal(screen or Screen.from_process()),
+        policy=policy,
+        trust_command=command,
+    )
 
 
 def piped_stdin(named: Path | None, *, leave: bool) -> int | None:

@@ -20,10 +20,10 @@ from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import COMMAND_LINE, Overrides, Precedence
 from fleetctl.inventory.reading import add
 from fleetctl.inventory.records import Records
-from fleetctl.inventory.secrets import Secrets
+from fleetctl.inventory.secrets import Secrets, from_command
 from fleetctl.inventory.targets import Targets, plain
 from fleetctl.inventory.types import SECRETS, SecretRef
-from fleetctl.model import Host, Secret
+from fleetctl.model import Answer, Host, Secret
 from fleetctl.nodes import fold
 
 
@@ -116,6 +116,10 @@ class Inventory:
         Raises: SecretError.
         """
         return self._made(names, overrides, None, Secrets(ask, self.hidden_variables))
+
+    def run_answer(self, answer: Answer) -> Secret:
+        """What the command of an answer says; run anew each time. Raises: SecretError."""
+        return from_command(answer.command, Path(answer.directory), self.hidden_variables)
 
     def explain(self, name: str) -> list[Setting]:
         """Every setting of a host, its tags and its groups. Raises: TargetError when there is no such host."""

@@ -9,7 +9,7 @@ from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given
 from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import Overrides, Precedence, Settings
-from fleetctl.inventory.secrets import Secrets
+from fleetctl.inventory.secrets import Secrets, check_commands_of
 from fleetctl.inventory.types import SecretRef
 from fleetctl.model import Algorithms, Answer, Elevation, Hop, Host, Login, Secret
 
@@ -105,6 +105,8 @@ def _answers(given: Given, secrets: Secrets | None) -> tuple[Answer, ...]:
 
 def _answer(prompt: str, given: Given, source: str | SecretRef, secrets: Secrets | None) -> Answer:
     if isinstance(source, SecretRef) and source.command:
+        if given.file:
+            check_commands_of(given.file)
         return Answer(prompt, command=source.command, directory=str(given.file.parent) if given.file else "")
     one = Given(source, given.level, given.file, given.line, given.path)
     return Answer(prompt, None if secrets is None else secrets.resolve(one))

@@ -65,10 +65,26 @@ class Secrets:
                 return self._ask(f"{text}: ")
 
     def _from_command(self, words: tuple[str, ...], file: Path) -> Secret:
-        if others_may(file, stat.S_IWGRP | stat.S_IWOTH):
-            raise SecretError(f"{file} can be written by others, so its command is not run", hint=f"chmod go-w {file}")
-        environment = {name: value for name, value in os.environ.items() if name not in self._hidden}
-        return Secret(_text(_output(words, environment, file.parent)))
+        check_commands_of(file)
+        return from_command(words, file.parent, self._hidden)
+
+
+def check_commands_of(file: Path) -> None:
+    """Raises: SecretError when others could have written the commands of a file."""
+    if others_may(file, stat.S_IWGRP | stat.S_IWOTH):
+        raise SecretError(f"{file} can be written by others, so its command is not run", hint=f"chmod go-w {file}")
+
+
+def from_command(words: tuple[str, ...], directory: Path, hidden: frozenset[str]) -> Secret:
+    """What a command says, run anew each time.
+
+    Args:
+        hidden: names of variables that it does not get to see.
+
+    Raises: SecretError.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    return Secret(_text(_output(words, environment, directory)))
 
 
 def _from_variable(name: str) -> Secret:

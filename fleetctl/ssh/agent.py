@@ -1,63 +1,137 @@
-"""The user's ssh-agent: the keys it holds, asked for over a connection whose every wait has an end."""
+"""The user's ssh-agent: the keys it holds, asked for over a connection whose every wait has an end.
+
+paramiko's own has no time-out, decodes every key it lists, and offers an RSA certificate under the name of another.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from paramiko import AgentKey
-from paramiko.agent import AgentSSH
+from paramiko import Message, SSHException
 
 from fleetctl.errors import KeyUnusable
 from fleetctl.ssh.translate import FOREIGN
 
+_LIST, _LISTED, _SIGN, _SIGNED = 11, 12, 13, 14
+_MOST_BYTES = 256 * 1024
+_RSA_FLAGS = {"rsa-sha2-256": 2, "rsa-sha2-512": 4}
+_CERTIFICATE = "-cert-v01@openssh.com"
+
+
+class HeldKey:
+    """A key of the agent's, as paramiko/auth_handler.py needs one. It can sign as long as the agent is open."""
+
+    public_blob = None
+
+    def __init__(self, agent: Agent, blob: bytes) -> None:
+        self._agent = agent
+        self._blob = blob
+        self._kind = Message(blob).get_text()
+
+    @property
+    def is_certificate(self) -> bool:
+        return self._kind.endswith(_CERTIFICATE)
+
+    def get_name(self) -> str:
+        return self._kind
+
+    def asbytes(self) -> bytes:
+        return self._blob
+
+    def sign_ssh_data(self, data: bytes, algorithm: str = "") -> bytes:
+        """Raises: SSHException when the agent refuses; OSError when it does not answer."""
+        return self._agent.signature(self._blob, data, _RSA_FLAGS.get(algorithm.removesuffix(_CERTIFICATE), 0))
+
 
 @contextmanager
-def agent_keys(seconds: float) -> Iterator[tuple[AgentKey, ...]]:
-    """The agent's keys, which can sign inside the block; none where no agent runs.
+def agent_keys(seconds: float) -> Iterator[tuple[HeldKey, ...]]:
+    """The agent's keys, which can sign inside the block.
 
-    An agent connection is one conversation without a lock (paramiko/agent.py), so each login opens its own.
+    An agent connection is one conversation without a lock, so each login opens its own.
 
     Args:
         seconds: how long each answer may take. A key may ask its owner first (ssh-add -c, a touch).
 
-    Raises: KeyUnusable when the agent does not answer, or not as an agent does.
+    Raises: KeyUnusable when no agent is there, or it does not answer as one does.
     """
-    agent = _Agent()
-    try:
-        try:
-            agent.connect(os.environ.get("SSH_AUTH_SOCK", ""), seconds)
-        except FOREIGN as error:
-            reason = "it does not answer" if isinstance(error, TimeoutError) else error
-            raise KeyUnusable(
-                f"cannot use the ssh-agent: {reason}",
-                hint="is it running? `agent: false` in the inventory leaves it out",
-            ) from error
-        yield agent.get_keys()
-    finally:
-        agent.close()
-
-
-class _Agent(AgentSSH):
-    """paramiko's, but for its own connection: it takes no time-out, and an agent that is stuck would keep the run."""
-
-    def connect(self, path: str, seconds: float) -> None:
-        """Leaves it without keys where nothing listens at `path`. Raises: FOREIGN."""
-        if not path:
-            return
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path = os.environ.get("SSH_AUTH_SOCK", "")
+    if not path:
+        raise KeyUnusable(
+            "no ssh-agent is known: SSH_AUTH_SOCK is not set",
+            hint="start one (`eval $(ssh-agent)`), or leave it out: `agent: false` in the inventory",
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(seconds)
         try:
             connection.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            return
-        except OSError:
-            connection.close()
-            raise
-        self._connect(connection)  # type: ignore[attr-defined]  # missing in types-paramiko
+            agent = Agent(connection)
+            keys = agent.keys()
+        except FOREIGN as error:
+            raise KeyUnusable(
+                f"cannot use the ssh-agent: {_reason(error)} ({path})",
+                hint="is it running? `agent: false` in the inventory leaves it out",
+            ) from error
+        yield keys
 
-    def close(self) -> None:
-        self._close()  # type: ignore[attr-defined]  # likewise
+
+class Agent:
+    """One conversation with an agent (draft-ietf-sshm-ssh-agent). After a failure it is over."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._over = False
+
+    def keys(self) -> tuple[HeldKey, ...]:
+        """Raises: FOREIGN."""
+        reply = self._answer(bytes([_LIST]), _LISTED, "it lists no keys")
+        count = reply.get_int()
+        blobs = []
+        for _ in range(min(count, _MOST_BYTES)):
+            blobs.append(reply.get_string())
+            reply.get_string()  # its comment
+            if not blobs[-1]:
+                raise SSHException("its list of keys is cut off")
+        return tuple(HeldKey(self, blob) for blob in blobs)
+
+    def signature(self, blob: bytes, data: bytes, flags: int) -> bytes:
+        """Raises: FOREIGN."""
+        request = Message()
+        request.add_byte(bytes([_SIGN]))
+        request.add_string(blob)
+        request.add_string(data)
+        request.add_int(flags)
+        return self._answer(request.asbytes(), _SIGNED, "the agent does not sign with it").get_string()
+
+    def _answer(self, request: bytes, expected: int, otherwise: str) -> Message:
+        if self._over:
+            raise SSHException("the agent stopped answering")
+        self._over = True  # until an answer has come whole
+        self._connection.sendall(struct.pack(">I", len(request)) + request)
+        size = struct.unpack(">I", self._exactly(4))[0]
+        if not 0 < size <= _MOST_BYTES:
+            raise SSHException("it does not speak as an agent")
+        reply = self._exactly(size)
+        self._over = False
+        if reply[0] != expected:
+            raise SSHException(otherwise)
+        return Message(reply[1:])
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self._connection.recv(size - len(data))
+            if not more:
+                raise SSHException("it hung up")
+            data += more
+        return data
+
+
+def _reason(error: Any) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return str(getattr(error, "strerror", None) or error).lower()

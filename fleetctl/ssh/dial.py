@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -13,19 +13,21 @@ from paramiko import Transport
 
 from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
-from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, TimedOut, UnreachableError
-from fleetctl.model import Hop, Host
+from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, SecretError, TimedOut, UnreachableError
+from fleetctl.model import Answer, Hop, Host, Secret
 from fleetctl.ssh.bastions import Bastions, Chain
+from fleetctl.ssh.certificates import PublicHalves
 from fleetctl.ssh.guard import Guard
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import ServerKey
-from fleetctl.ssh.login import Means, Visit, log_in
+from fleetctl.ssh.login import log_in
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.proxy import connect_by
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, new_transport, shake_hands
+from fleetctl.ssh.visit import Asked, Means, Person, Visit
 from fleetctl.ssh.way import Way
 from fleetctl.ssh.wire import connect
 
@@ -40,6 +42,8 @@ class Dialer:
         trust_command: see KnownHosts.
         auth_failures: after so many rejections of one password no further login with it begins.
         hidden: names of variables that hold secrets, which no proxy command gets to see.
+        run_answer: runs the command of an Answer. Raises: SecretError.
+        ask: puts a server's question to a person; None where nobody can be asked.
     """
 
     def __init__(
@@ -49,10 +53,18 @@ class Dialer:
         trust_command: str = "fleetctl trust",
         auth_failures: int = 1,
         hidden: frozenset[str] = frozenset(),
+        run_answer: Callable[[Answer], Secret] | None = None,
+        ask: Asked | None = None,
     ) -> None:
         self.known_hosts = KnownHosts(trust_command)
-        # Half of the time for the agent, so that a stuck one leaves some for other ways to log in.
-        self._means = Means(KeyRing(), Guard(auth_failures), login_timeout / 2)
+        self._means = Means(
+            KeyRing(),
+            PublicHalves(),
+            Guard(auth_failures),
+            login_timeout / 2,  # so that a stuck agent leaves some for other ways to log in
+            run_answer or _run_nothing,
+            Person(ask) if ask else None,
+        )
         self._login_timeout = login_timeout
         self._hidden = hidden
         self._bastions = Bastions(self._dial)
@@ -152,6 +164,10 @@ def _shake_hands(transport: Transport, notes: ServerNotes) -> None:
     except FOREIGN as error:
         stage = Stage.HANDSHAKE if transport.remote_version else Stage.BANNER
         raise translate(error, stage, notes) from error
+
+
+def _run_nothing(answer: Answer) -> Secret:
+    raise SecretError(f"{answer.command[0]} is not run here")
 
 
 def _server_key(transport: Transport) -> ServerKey:

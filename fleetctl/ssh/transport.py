@@ -8,9 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import cast
 
-import paramiko
 from paramiko import Channel, ChannelException, Message, SSHException, Transport
-from paramiko.auth_handler import AuthHandler
 
 from fleetctl import __version__
 from fleetctl.model import Algorithms
@@ -106,30 +104,6 @@ def wait(transport: Transport, done: threading.Event) -> None:
 def lives(transport: Transport) -> bool:
     """Whether it is active, and its thread still there to be it: one that died of an exception is not."""
     return transport.is_active() and transport.is_alive()
-
-
-def try_login(transport: Transport, begin: Callable[[AuthHandler, threading.Event], None]) -> list[str]:
-    """Try one authentication method and wait for its end: as auth_handler.py's `wait_for_response`, without polls.
-
-    Args:
-        begin: calls one of the `auth_*` of the handler that it is given, with the event.
-
-    Returns: what the server requires further; [] when nothing.
-    Raises: paramiko's AuthenticationException and its kinds, or what ended the connection.
-    """
-    handler = _Method(transport) if transport.auth_handler is None else _NextMethod(transport)
-    transport.auth_handler = handler
-    done = threading.Event()
-    begin(handler, done)
-    wait(transport, done)
-    error = transport.get_exception()
-    if not lives(transport):
-        raise error or EOFError()
-    if transport.is_authenticated():
-        return []
-    if isinstance(error, paramiko.ssh_exception.PartialAuthentication):
-        return list(error.allowed_types)
-    raise error or paramiko.AuthenticationException("Authentication failed.")
 
 
 class TunnelRequest:
@@ -232,32 +206,3 @@ class LeanTransport(Transport):
         if error is None or isinstance(error, FOREIGN):
             return error
         return SSHException(f"{type(error).__name__}: {error}")
-
-
-class _Method(AuthHandler):
-    """One way to log in, tried on a connection."""
-
-    def _parse_service_accept(self, m: Message) -> None:
-        """Send the request, unless the key makes no signature that the server takes: then it is as if refused.
-
-        An agent may refuse to sign, or not answer in time. paramiko raises in the thread that reads, which would end
-        the connection and with it all other ways to log in.
-        """
-        try:
-            super()._parse_service_accept(m)  # type: ignore[misc]  # missing in types-paramiko
-        except FOREIGN as error:
-            self.transport.saved_exception = paramiko.AuthenticationException(str(error))
-            self.abort()
-
-
-class _NextMethod(_Method):
-    """A further method on a connection whose server has accepted the service request of the first (RFC 4252, 5).
-
-    paramiko asks for the service again with each method, and asyncssh, for one, hangs up at the second request.
-    """
-
-    def _request_auth(self) -> None:
-        accepted = Message()
-        accepted.add_string("ssh-userauth")
-        accepted.rewind()
-        self._parse_service_accept(accepted)

@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO
 
 from fleetctl.views.neutral import sanitize
@@ -112,6 +113,14 @@ class Screen:
                 self._draw_footer()
             except OSError:
                 self._footer = b""  # a terminal that is gone needs no footer
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is written inside the block: somebody else talks to the terminal. Who wants to write, waits."""
+        with self._lock:
+            with suppress(OSError):  # a terminal that is gone
+                self._erase_footer()
+            yield
 
     def paint(self, text: str, code: str, *, out: bool) -> str:
         """The text in a colour (an SGR code such as `31`), where stdout or stderr shows colours."""

@@ -64,6 +64,7 @@ class Fleetctl:
             self.command(args),
             input=given, stdin=subprocess.DEVNULL if given is None else None, capture_output=True,
             env=self.environment(env), cwd=cwd or self.home, timeout=timeout, check=False,
+            start_new_session=True,  # nobody at a terminal, not even at that of whoever runs the tests
         )  # fmt: skip
         ran = Ran(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
         if own_mistakes(ran.stdout + ran.stderr, tracebacks="-vv" in ran.args):
