@@ -75,6 +75,12 @@ def _reference(value: str | SecretRef) -> str | SecretRef:
     return value
 
 
+def _algorithms(value: str | list[str]) -> tuple[str, ...]:
+    """Names; the first may begin with a sign, as in ssh_config(5)."""
+    first, *others = [name.strip() for word in words(value) for name in word.split(",")]
+    return (first[:1] + _word(first[1:]) if first[:1] in {"+", "-", "^"} else _word(first), *map(_word, others))
+
+
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
@@ -99,24 +105,24 @@ _SENSE: dict[str, Callable[[Any], Any]] = {
     "agent": _unchanged,
     "answers": lambda value: {_pattern(key): _reference(one) for key, one in value.items()},
     "bind_address": _word,
-    "ciphers": lambda value: tuple(map(_word, words(value))),
+    "ciphers": _algorithms,
     "connect_timeout": seconds_in,
     "env": lambda value: {_variable(key): str(one) for key, one in value.items()},
     "forward_agent": _unchanged,
     "host_key_alias": _word,
     "host_key_policy": _unchanged,
-    "host_keys": lambda value: tuple(map(_word, words(value))),
+    "host_keys": _algorithms,
     "identities_only": _unchanged,
     "jump": lambda value: tuple(words(value)),
     "keepalive": seconds_in,
     "keepalive_count": _unchanged,
-    "key_exchanges": lambda value: tuple(map(_word, words(value))),
+    "key_exchanges": _algorithms,
     "key_passphrase": _reference,
-    "macs": lambda value: tuple(map(_word, words(value))),
+    "macs": _algorithms,
     "password": _reference,
     "port": _unchanged,
     "proxy_command": _command_line,
-    "public_keys": lambda value: tuple(map(_word, words(value))),
+    "public_keys": _algorithms,
     "sudo": _unchanged,
     "sudo_method": _unchanged,
     "sudo_password": _reference,
