@@ -15,6 +15,7 @@ test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the re
 	@sh .ci/need sshd
 	@sh .ci/need tars
 	@sh .ci/need shells
+	@sh .ci/need sudo
 	@.venv/bin/python -m pytest -q -n auto --maxprocesses=8 $(ARGS)
 
 lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds

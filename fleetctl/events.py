@@ -77,6 +77,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         remote_ended: whether it is known that nothing of ours still runs on the host.
         timings: seconds per part, for example `connect`, `login`, `round_trip`.
         totals: what became of the files; None where none were to be moved.
+        note: what else the user should know of how it was done, or "".
     """
 
     status: Status
@@ -88,6 +89,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     remote_ended: bool = True
     timings: dict[str, float] = {}
     totals: Totals | None = None
+    note: str = ""
 
 
 class _Happening(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):

@@ -32,10 +32,11 @@ from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
 from fleetctl.rollout import roll_out
 from fleetctl.ssh.dial import Dialer
+from fleetctl.ssh.feeding import Stdin
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.known_hosts import ServerKey
 from fleetctl.ssh.pool import Pool
-from fleetctl.ssh.session import Session, Stdin
+from fleetctl.ssh.session import Session
 from fleetctl.ssh.visit import Asked
 from fleetctl.transfer.shared import Shared
 from fleetctl.transfer.throttle import Throttle

@@ -24,6 +24,7 @@ from tests.support.account import Account, local_account
 from tests.support.fleetctl import Fleetctl
 from tests.support.hosts import host_of
 from tests.support.keys import KeySet, make_keys
+from tests.support.privileges import Sudoers, why_no_privileges
 from tests.support.sshd import Sshd, SshdStarter, why_no_sshd
 
 _ACCOUNT = pytest.StashKey[Account]()
@@ -111,6 +112,33 @@ def start_sshd(account: Account, client_keys: KeySet, host_keys: KeySet) -> Iter
     """`start_sshd("MaxSessions 1", …)` starts a server with settings of its own for one test."""
     with ExitStack() as stack:
         yield SshdStarter(account, client_keys, host_keys, stack)
+
+
+@pytest.fixture(scope="session")
+def deputy(account: Account) -> Iterator[Account]:
+    """A user of this process alone, whom sudo lets do what a test says."""
+    reason = why_no_privileges()
+    if reason and os.environ.get("CI") == "true" and os.geteuid() == 0:
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with local_account("deputy") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def deputy_sshd(deputy: Account, client_keys: KeySet, host_keys: KeySet) -> Iterator[Sshd]:
+    """A server that the deputy logs in to; tests must leave it as it is."""
+    with ExitStack() as stack:
+        yield SshdStarter(deputy, client_keys, host_keys, stack)()
+
+
+@pytest.fixture
+def sudoers(deputy: Account) -> Iterator[Sudoers]:
+    """`sudoers("{user} ALL=(ALL) ALL")` gives the deputy these rules until the test ends."""
+    rules = Sudoers(deputy.user)
+    yield rules
+    rules.remove()
 
 
 @pytest.fixture

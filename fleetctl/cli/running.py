@@ -23,10 +23,8 @@ from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
 from fleetctl.fleet import Fleet, Result, publish
 from fleetctl.inventory import Overrides, jump_words
-from fleetctl.model import Host, HostKeyPolicy
+from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
-from fleetctl.operations.get import Get
-from fleetctl.operations.put import Put
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.views import Consumer, Footer, Layout, SavedFiles, Screen, Verdict, open_view
 
@@ -53,11 +51,11 @@ def carry_out(
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
     fleet = open_fleet(selection, access, pace, privilege, screen)
-    choose = fleet.places if output.dry_run else fleet.hosts
+    dry = output.dry_run and not callable(operation)  # files are looked at on the hosts, to say what would be done
+    choose = fleet.places if dry else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection))
     warn_about(hosts)
     made = operation(hosts) if callable(operation) else operation
-    dry = output.dry_run and not isinstance(made, Put | Get)  # these look at the hosts, and say what they would do
     with ExitStack() as stack:
         consumers = _consumers(screen, output)
         cancel = stack.enter_context(Cancel())
@@ -105,7 +103,7 @@ def open_fleet(
         sudo=rights.wanted,
         sudo_user=rights.sudo_user,
         sudo_method=rights.sudo_method,
-        sudo_password=ask_secret("Sudo password for all hosts: ") if rights.ask_sudo_pass else None,
+        sudo_password=ask_secret(_sudo_question(rights, access)) if rights.ask_sudo_pass else None,
     )
     policy = Policy(
         fanout=pace.fanout,
@@ -122,6 +120,14 @@ def open_fleet(
         policy=policy,
         trust_command=command,
     )
+
+
+def _sudo_question(rights: Privilege, access: Access) -> str:
+    """Whose password is asked for: su wants that of the other user."""
+    method = rights.sudo_method or ElevationMethod.SUDO
+    login = access.user or "the login user"
+    whose = rights.sudo_user or "root" if method is ElevationMethod.SU else login
+    return f"{method.capitalize()} password, that of {whose}, for all hosts: "
 
 
 def piped_stdin(named: Path | None, *, leave: bool) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fleetctl.cancel import Cancel
 from fleetctl.engine.task import Task
 from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, Output, Status
+from fleetctl.model import Host
 
 
 class DryEngine:
@@ -18,7 +19,12 @@ class DryEngine:
             if cancel.is_set():
                 outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", cancel.reason))
             else:
-                place = f"{host.login.user}@{host.address}:{host.port}"
+                place = _place(host)
                 yield Output(host=host.name, stream="stdout", data=f"would {task.operation} as {place}\n".encode())
                 outcome = Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"))
             yield HostFinished(host=host.name, outcome=outcome)
+
+
+def _place(host: Host) -> str:
+    login = f"{host.login.user}@{host.address}:{host.port}"
+    return login if host.elevation is None else f"{login}, as {host.elevation.user} by {host.elevation.method}"

@@ -15,6 +15,8 @@ from fleetctl.engine.task import Task
 from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
 from fleetctl.operations.command import Command
+from fleetctl.operations.ping import Ping
+from fleetctl.ssh.elevated import Elevated
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session
 
@@ -27,6 +29,7 @@ _STATUS: tuple[tuple[type[errors.FleetError], Status], ...] = (
     (errors.TransferError, Status.FAILED),
     (errors.Cancelled, Status.CANCELLED),
 )
+_NOTHING_BEGAN = (errors.ChannelRefused, errors.RequestRefused, errors.ElevationDenied, errors.Withheld)
 _BACKOFF_SECONDS = 0.25
 _log = logging.getLogger("fleetctl.engine")
 
@@ -38,7 +41,7 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
     try:
         outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.host.name, context.cancel)
     except errors.FleetError as error:
-        refused = isinstance(error, (errors.ChannelRefused, errors.RequestRefused))
+        refused = isinstance(error, _NOTHING_BEGAN)
         ended = refused or not attempts.begun
         outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=ended, totals=error.totals)
     except Exception as error:  # noqa: BLE001 - the other hosts must go on
@@ -92,4 +95,8 @@ def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outc
     context.cancel.check()
     with pool.session(context.host, context.cancel) as session:
         attempts.logged_in(session, begins=isinstance(task.operation, Command))
-        return task.operation.perform(session, context)
+        if context.host.elevation is None or isinstance(task.operation, Ping):
+            return task.operation.perform(session, context)
+        elevated = Elevated(session, context.host, context.host.elevation, pool.dialer.sudo_guard)
+        outcome = task.operation.perform(elevated, context)
+        return msgspec.structs.replace(outcome, note=elevated.note)

@@ -10,7 +10,8 @@ import msgspec
 from fleetctl.cancel import Cancel
 from fleetctl.events import Outcome, Progress, Stream, Transferred
 from fleetctl.model import Host
-from fleetctl.ssh.session import Session, Stdin
+from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.feeding import Stdin
 from fleetctl.transfer.shared import Shared
 
 Emit = Callable[[Stream, bytes], None]
@@ -44,7 +45,7 @@ class Operation(Protocol):
     could not be done. Must not print, must not touch other hosts, must let `Cancelled` through.
     """
 
-    def perform(self, session: Session, context: Context) -> Outcome: ...
+    def perform(self, session: AnySession, context: Context) -> Outcome: ...
 
     def __str__(self) -> str:
         """The operation on one line, for people: `run df -h`."""

@@ -1,4 +1,4 @@
-"""Run a command line on a host, in the login shell of the user, as ssh does."""
+"""Run a command line on a host: in the login shell of the user, as ssh does, or as another user in /bin/sh."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 
 _EXPLAINED = {
     126: ErrorFacts(
@@ -42,9 +42,10 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     def __str__(self) -> str:
         return f"run {self.line}"
 
-    def perform(self, session: Session, context: Context) -> Outcome:
+    def perform(self, session: AnySession, context: Context) -> Outcome:
+        shell = '"$SHELL"' if context.host.elevation is None else "/bin/sh"
         ended = session.run(
-            surrounded(self.line, {**context.host.env, **self.env}, self.cwd),
+            surrounded(self.line, {**context.host.env, **self.env}, self.cwd, shell),
             context.emit,
             context.cancel,
             timeout=self.timeout,
@@ -58,16 +59,17 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
         return Outcome(Status.FAILED, exit_code=ended.exit_code, error=_EXPLAINED.get(ended.exit_code))
 
 
-def surrounded(line: str, env: dict[str, str], cwd: str) -> str:
+def surrounded(line: str, env: dict[str, str], cwd: str, shell: str = '"$SHELL"') -> str:
     """The line with its directory and variables set first.
 
-    The inner shell is the user's own again (sshd sets $SHELL), so the line means the same as without;
-    as one argument it cannot go on when the directory is missing. Servers seldom accept variables by
-    the protocol's own `env` request (AcceptEnv), and do not say so.
+    The inner shell is the one that reads the line without them: the user's own (sshd sets $SHELL), or /bin/sh where
+    it has another user's rights, for that user's may be one that runs nothing. As one argument the line cannot go on
+    when the directory is missing. Servers seldom accept variables by the protocol's own `env` request (AcceptEnv), and
+    do not say so.
     """
     if not env and not cwd:
         return line
     directory = f"./{cwd}" if cwd.startswith("-") else cwd
     place = f"cd {shlex.quote(directory)} && " if cwd else ""
     settings = "".join(f"{shlex.quote(f'{name}={value}')} " for name, value in env.items())
-    return f'{place}exec env {settings}"$SHELL" -c {shlex.quote(line)}'
+    return f"{place}exec env {settings}{shell} -c {shlex.quote(line)}"

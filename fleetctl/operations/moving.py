@@ -7,7 +7,7 @@ from typing import Literal
 
 from fleetctl.events import Outcome
 from fleetctl.operations import Context
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.means import Means
@@ -16,7 +16,7 @@ from fleetctl.transfer.throttle import Throttle
 
 
 def move(
-    session: Session,
+    session: AnySession,
     context: Context,
     choices: Choices,
     verb: Literal["sent", "fetched"],

@@ -8,14 +8,14 @@ import msgspec
 
 from fleetctl.events import Outcome, Status
 from fleetctl.operations import Context
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     def __str__(self) -> str:
         return "ping"
 
-    def perform(self, session: Session, context: Context) -> Outcome:
+    def perform(self, session: AnySession, context: Context) -> Outcome:
         started = time.monotonic()
         session.round_trip(context.cancel)
         timings = {**session.timings, "round_trip": time.monotonic() - started}

@@ -7,7 +7,7 @@ import msgspec
 from fleetctl.events import Outcome
 from fleetctl.operations import Context
 from fleetctl.operations.moving import move
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import Destination
 from fleetctl.transfer.putting import Putting
@@ -32,6 +32,6 @@ class Put(msgspec.Struct, frozen=True, tag="put"):
     def __str__(self) -> str:
         return f"put {' '.join(self.words)} {self.destination.path}"
 
-    def perform(self, session: Session, context: Context) -> Outcome:
+    def perform(self, session: AnySession, context: Context) -> Outcome:
         tree = self.own.get(context.host.name, self.tree)
         return move(session, context, self.choices, "sent", lambda means: Putting(means, self.destination, tree).run())

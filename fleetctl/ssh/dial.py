@@ -65,6 +65,7 @@ class Dialer:
             run_answer or _run_nothing,
             Person(ask) if ask else None,
         )
+        self.sudo_guard = Guard(auth_failures, "sudo password")
         self._login_timeout = login_timeout
         self._hidden = hidden
         self._bastions = Bastions(self._dial)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
 
 import msgspec
 from paramiko import Channel, SSHException
@@ -17,8 +18,6 @@ from paramiko.buffered_pipe import BufferedPipe
 from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import (
     ConnectionLost,
-    FleetError,
-    NotConnected,
     RequestRefused,
     ServerFailure,
     SftpMissing,
@@ -26,6 +25,7 @@ from fleetctl.errors import (
 )
 from fleetctl.events import Stream
 from fleetctl.ssh.bulk import BulkPipe
+from fleetctl.ssh.feeding import Feeder, Stdin, close, end_input
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.sftp import Sftp
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
@@ -34,32 +34,18 @@ from fleetctl.ssh.tunnel import Tunnel
 from fleetctl.ssh.way import Way
 
 _READ_SIZE = 256 * 1024
-_WINDOW_SIZE = 1024 * 1024
-_SFTP_WINDOW_SIZE = 2 * 1024 * 1024
+WINDOW_SIZE = 1024 * 1024
+SFTP_WINDOW_SIZE = 2 * 1024 * 1024
 """As OpenSSH's own: over a distance of 50 ms it lets 40 MB/s through."""
-_PIPE_WINDOW_SIZE = 512 * 1024
+PIPE_WINDOW_SIZE = 512 * 1024
 """Small files are written more slowly than they come, so all of it is in use, on every host."""
 _REPLY_SECONDS = 30.0
 _IDLE_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
-_VEOF = b"\x04"
 _NO_SFTP_HINT = "`Subsystem sftp internal-sftp` in its sshd_config gives it; --via tar works without"
 
 Receive = Callable[[Stream, bytes], None]
 """Takes output as it comes; may block, which in the end holds the remote command back."""
-
-
-class Stdin(Protocol):
-    """What a remote command reads. Each reader starts at 0 and keeps its own place."""
-
-    def read(self, offset: int, seconds: float) -> bytes | None:
-        """Some bytes from `offset` on, b"" at the end, None when none came within `seconds` or before a `wake`.
-
-        Raises: FleetError when it breaks off before its end.
-        """
-
-    def wake(self) -> None:
-        """End the waits of all readers, from any thread."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -120,11 +106,8 @@ class Session:
                 channel.get_pty()
             channel.exec_command(os.fsencode(command))  # names of files in it may not be UTF-8
 
-        with self.within(timeout, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
-            self._request(channel, ask, cancel)
-            with _Feeder(channel, stdin, pty=pty):
-                self._pump(channel, receive)
-                return self._ended(channel, cancel)
+        with self.within(timeout, cancel), self.started(ask, cancel, WINDOW_SIZE) as channel:
+            return self.follow(channel, receive, cancel, stdin=stdin, typed=pty)
 
     @contextmanager
     def sftp(self, cancel: Cancel) -> Iterator[Sftp]:
@@ -136,22 +119,13 @@ class Session:
             ServerFailure: what it says is no SFTP; also from within the block.
             TimedOut, Cancelled, ConnectionLost: likewise.
         """
-        with self.within(None, cancel), self._bulk(cancel, _SFTP_WINDOW_SIZE) as (channel, pipe):
+        with self.within(None, cancel), self._bulk(cancel, SFTP_WINDOW_SIZE) as (channel, pipe):
             try:
                 self._request(channel, lambda channel: channel.invoke_subsystem("sftp"), cancel)
             except RequestRefused as error:
                 raise SftpMissing("the server has no SFTP", hint=_NO_SFTP_HINT) from error
-            sftp: Sftp | None = None
-            try:
-                sftp = Sftp(pipe, self._wire.round_trip)
+            with self.sftp_over(pipe, cancel, _NO_SFTP_HINT) as sftp:
                 yield sftp
-            except (EOFError, ConnectionLost) as error:
-                self.round_trip(cancel)  # a connection that dies ends its channels first
-                if sftp is None:
-                    raise SftpMissing("the server's SFTP does not start", hint=_NO_SFTP_HINT) from error
-                raise ServerFailure("the server ended the SFTP session", hint="see its log") from error
-            except struct.error as error:
-                raise ServerFailure("the SFTP server sent a broken answer") from error
 
     @contextmanager
     def pipe(self, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
@@ -159,9 +133,48 @@ class Session:
 
         Raises: as `run`; EOFError from the pipe, within the block.
         """
-        with self.within(None, cancel), self._bulk(cancel, _PIPE_WINDOW_SIZE) as (channel, pipe):
+        with self.within(None, cancel), self._bulk(cancel, PIPE_WINDOW_SIZE) as (channel, pipe):
             self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
-            yield CommandPipe(pipe, channel, lambda: self._ended(channel, cancel))
+            yield CommandPipe(pipe, channel, lambda: self.ended(channel, cancel))
+
+    # The parts of these, for whoever puts them together in another way (elevated.py)
+
+    @contextmanager
+    def started(self, ask: Callable[[Channel], None], cancel: Cancel, window_size: int) -> Iterator[Channel]:
+        """A channel on which `ask` has started something; what that says is still to be heard."""
+        with self._channel(cancel, window_size) as channel:
+            self._request(channel, ask, cancel)
+            yield channel
+
+    def follow(self, channel: Channel, receive: Receive, cancel: Cancel, *, stdin: Stdin | None, typed: bool) -> Ended:
+        """Hand over output and input, to the end. `typed`: on a terminal."""
+        with Feeder(channel, stdin, pty=typed):
+            self._hear_out(channel, receive)
+            return self.ended(channel, cancel)
+
+    @contextmanager
+    def bulk(self, channel: Channel, window_size: int) -> Iterator[BulkPipe]:
+        """The channel as a pipe; nothing may be on its way meanwhile."""
+        pipe = BulkPipe(self._transport, channel, self._notes, window_size)
+        try:
+            yield pipe
+        finally:
+            pipe.close()
+
+    @contextmanager
+    def sftp_over(self, pipe: BulkPipe, cancel: Cancel, hint: str) -> Iterator[Sftp]:
+        """The conversation with an SFTP server that has been started; `hint` is for one that does not talk."""
+        sftp: Sftp | None = None
+        try:
+            sftp = Sftp(pipe, self._wire.round_trip)
+            yield sftp
+        except (EOFError, ConnectionLost) as error:
+            self.round_trip(cancel)  # a connection that dies ends its channels first
+            if sftp is None:
+                raise SftpMissing("the server's SFTP does not start", hint=hint) from error
+            raise ServerFailure("the server ended the SFTP session", hint="see its log") from error
+        except struct.error as error:
+            raise ServerFailure("the SFTP server sent a broken answer") from error
 
     @contextmanager
     def dialogue(self, ask: Callable[[Channel], None], cancel: Cancel) -> Iterator[Dialogue]:
@@ -169,9 +182,8 @@ class Session:
 
         Raises: as `run`.
         """
-        with self.within(None, cancel), self._channel(cancel, _WINDOW_SIZE) as channel:
-            self._request(channel, ask, cancel)
-            yield channel, partial(self._pump, channel), partial(self._ended, channel, cancel)
+        with self.within(None, cancel), self.started(ask, cancel, WINDOW_SIZE) as channel:
+            yield channel, partial(self._hear_out, channel), partial(self.ended, channel, cancel)
 
     def round_trip(self, cancel: Cancel, seconds: float = _REPLY_SECONDS) -> None:
         """Ask the server for a sign of life and wait for it (OpenSSH answers with a refusal; any answer will do).
@@ -223,17 +235,13 @@ class Session:
         try:
             yield channel
         finally:
-            _close(channel)
+            close(channel)
 
     @contextmanager
     def _bulk(self, cancel: Cancel, window_size: int) -> Iterator[tuple[Channel, BulkPipe]]:
         """A channel with its pipe, which is there before anything is asked for: what comes at once would be lost."""
-        with self._channel(cancel, window_size) as channel:
-            pipe = BulkPipe(self._transport, channel, self._notes, window_size)
-            try:
-                yield channel, pipe
-            finally:
-                pipe.close()
+        with self._channel(cancel, window_size) as channel, self.bulk(channel, window_size) as pipe:
+            yield channel, pipe
 
     def _request(self, channel: Channel, ask: Callable[[Channel], None], cancel: Cancel) -> None:
         # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).
@@ -247,33 +255,49 @@ class Session:
                     self.round_trip(cancel)  # a connection that dies ends its channels first, as if refused
                 raise failure from error
 
-    def _pump(self, channel: Channel, receive: Receive) -> None:
-        """Hand over both streams until they end, without polling.
+    def hear(
+        self, channel: Channel, receive: Receive, enough: Callable[[], bool], seconds: float | None = None
+    ) -> bool:
+        """Hand over both streams, without polling, until they end or it is `enough`.
 
         Both buffers share one event (buffered_pipe.py). Draining one may clear what the other has set, so the
         buffers are looked at again before every wait.
+
+        Args:
+            enough: asked after each piece of output.
+            seconds: for all of it.
+
+        Returns: whether they ended. Raises: TimeoutError after `seconds`.
         """
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
         arrived = threading.Event()
         channel.in_buffer.set_event(arrived)
         channel.in_stderr_buffer.set_event(arrived)
         while True:
             # Read before draining: data that came before the end is still in the buffers.
             over = channel.eof_received or channel.closed
-            while (out := channel.recv_ready()) or channel.recv_stderr_ready():
+            while not enough() and ((out := channel.recv_ready()) or channel.recv_stderr_ready()):
                 if out:
                     receive("stdout", self._taken(channel.recv))
                 if channel.recv_stderr_ready():
                     receive("stderr", self._taken(channel.recv_stderr))
-            if over:
-                return
-            arrived.wait(_IDLE_SECONDS)
+            if over or enough():
+                return bool(over)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            arrived.wait(min(left, _IDLE_SECONDS))
+
+    def _hear_out(self, channel: Channel, receive: Receive) -> None:
+        self.hear(channel, receive, lambda: False)
 
     def _taken(self, recv: Callable[[int], bytes]) -> bytes:
         # Taking gives the server room for more, and to say so fails when the connection has just ended.
         with translated(Stage.CHANNEL, self._notes):
             return recv(_READ_SIZE)
 
-    def _ended(self, channel: Channel, cancel: Cancel) -> Ended:
+    def ended(self, channel: Channel, cancel: Cancel) -> Ended:
+        """How what ran on a channel has ended, when its output has."""
         # The status may follow the end of output; the server's close of the channel ends the wait.
         while not channel.status_event.wait(_IDLE_SECONDS):
             pass
@@ -297,7 +321,7 @@ class CommandPipe:
 
     def end_input(self) -> None:
         """No more is sent."""
-        _end_input(self._channel)
+        end_input(self._channel)
 
     def output(self) -> Iterator[memoryview]:
         """What the command writes to its stdout, as it comes, to the end."""
@@ -327,87 +351,6 @@ class _Buffer(BufferedPipe):  # type: ignore[type-arg]  # generic in types-param
         if len(self) + len(data) > self._most:
             raise SSHException("the server sends more than its window allows")
         super().feed(data)
-
-
-class _Feeder:
-    """Sends stdin to a channel from a thread of its own, for a remote command may not read until it has written.
-
-    When stdin breaks off the channel is closed: the command must not take it for the end.
-    On a terminal the end is typed (VEOF), for there the end of a channel's data ends nothing.
-    """
-
-    def __init__(self, channel: Channel, stdin: Stdin | None, *, pty: bool) -> None:
-        self._channel = channel
-        self._stdin = stdin
-        self._end = _VEOF if pty else b""
-        self._thread: threading.Thread | None = None
-        self._failure: FleetError | None = None
-
-    def __enter__(self) -> None:
-        if self._stdin is None:
-            self._end_input()
-        else:
-            thread = threading.Thread(target=self._feed, args=(self._stdin,), name="stdin", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:
-                raise NotConnected(f"cannot go on: {error}", hint="raise `ulimit -u` or lower --fanout") from error
-            self._thread = thread
-
-    def __exit__(self, *_: object) -> None:
-        if self._stdin is not None and self._thread is not None:
-            # The command is over: a closed channel wakes the thread from a full window.
-            _close(self._channel)
-            self._stdin.wake()
-            self._thread.join(_JOIN_SECONDS)
-        if self._failure is not None:
-            raise self._failure
-
-    def _feed(self, stdin: Stdin) -> None:
-        offset = 0
-        last = b"\n"
-        while not self._channel.closed:
-            try:
-                data = stdin.read(offset, 0.5)
-            except FleetError as error:
-                self._failure = error
-                _close(self._channel)
-                return
-            if data == b"":
-                self._end_input(last)
-                return
-            if data is not None:
-                sent = self._send(data)
-                if not sent:
-                    return
-                offset += sent
-                last = data[sent - 1 : sent]
-
-    def _send(self, data: bytes) -> int:
-        try:
-            return self._channel.send(data)
-        except FOREIGN:
-            return 0  # the command does not read any more: its exit status tells the rest
-
-    def _end_input(self, last: bytes = b"\n") -> None:
-        # After an unfinished line the first VEOF only hands that line over (termios(3)).
-        _end_input(self._channel, self._end if last == b"\n" else 2 * self._end)
-
-
-def _end_input(channel: Channel, typed: bytes = b"") -> None:
-    try:
-        if typed:
-            channel.sendall(typed)
-        channel.shutdown_write()
-    except FOREIGN:
-        return  # the command does not read any more: its exit status tells the rest
-
-
-def _close(channel: Channel) -> None:
-    try:
-        channel.close()
-    except FOREIGN:
-        return  # the connection has ended, as whoever reads from it is told
 
 
 def _check_deadline(guard: Guard, seconds: float | None) -> None:

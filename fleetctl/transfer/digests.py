@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import DigestMismatch, ToolMissing
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 from fleetctl.transfer.shell import ask
 from fleetctl.transfer.system import local
 
@@ -76,12 +76,12 @@ def digest_of(descriptor: int, path: str, cancel: Cancel, size: int | None = Non
     return digest.hexdigest()
 
 
-def need_remote_digests(session: Session, cancel: Cancel) -> None:
+def need_remote_digests(session: AnySession, cancel: Cancel) -> None:
     """Find out before anything is moved. Raises: as `remote_digests`."""
     remote_digests(session, [("/", 0)], cancel)
 
 
-def remote_digests(session: Session, files: Sequence[tuple[str, int]], cancel: Cancel) -> list[str]:
+def remote_digests(session: AnySession, files: Sequence[tuple[str, int]], cancel: Cancel) -> list[str]:
     """Of files on a host, in order; "" for one that cannot be read.
 
     Args:

@@ -6,7 +6,7 @@ import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TransferError
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.shared import Pace, Shared
@@ -22,7 +22,7 @@ class Means(msgspec.Struct, frozen=True):
         pace: how fast the host's bytes may move.
     """
 
-    session: Session
+    session: AnySession
     choices: Choices
     account: Account
     shared: Shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TransferError
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
 from fleetctl.transfer.shell import ask
 
 _SCRIPT = """
@@ -18,7 +18,7 @@ esac
 """
 
 
-def owner_numbers(session: Session, owner: str, cancel: Cancel) -> tuple[int, int]:
+def owner_numbers(session: AnySession, owner: str, cancel: Cancel) -> tuple[int, int]:
     """The numbers of `user`, `user:group` or `:group`; one left out is that of the user who is logged in.
 
     Raises: TransferError when the host does not know the name, and what `Session.run` raises.

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import ChannelRefused, RequestRefused, ServerFailure, ToolMissing
 from fleetctl.events import Stream
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.any_shell import sh
 
 _SHORT = 64 * 1024
 _SECONDS = 60.0
 
 
-def sh(script: str, words: Sequence[str]) -> str:
-    """The command line that runs a script with words as $1, $2 …, whichever shell the user has.
-
-    The C shells take neither a new line nor `!` between quotes, so what the script has of them goes as octal digits;
-    fish takes two backslashes for one, so there are none. Words are as they are: with names like that, in a C shell,
-    it fails.
-    """
-    hidden = "".join(f"\\0{ord(char):03o}" if char in "\n!\\" else char for char in script)
-    return shlex.join(["exec", "sh", "-c", 'eval "$(printf %b "$0")"', hidden, *words])
-
-
 def ask(
-    session: Session,
+    session: AnySession,
     script: str,
     words: Sequence[str],
     cancel: Cancel,

@@ -14,13 +14,14 @@ from itertools import takewhile
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import ChannelRefused, NoSpace, RequestRefused, SourceChanged, ToolMissing, TransferError
-from fleetctl.ssh.session import CommandPipe, Session
+from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.any_shell import sh
+from fleetctl.ssh.session import CommandPipe
 from fleetctl.transfer.archive import ArchiveReader, Data, Member, ending, header, padding
 from fleetctl.transfer.batches import SMALL
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.names import parent
 from fleetctl.transfer.plan import Step
-from fleetctl.transfer.shell import sh
 from fleetctl.transfer.system import local
 from fleetctl.transfer.upload import check_still, open_source
 
@@ -49,7 +50,7 @@ def suits_tar(steps: Sequence[Step]) -> bool:
 
 
 def send_tree(
-    session: Session,
+    session: AnySession,
     steps: Sequence[Step],
     top: str,
     part: str,
@@ -89,7 +90,7 @@ def send_tree(
 
 
 @contextmanager
-def tar_pipe(session: Session, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
+def tar_pipe(session: AnySession, command: str, cancel: Cancel) -> Iterator[CommandPipe]:
     """As `Session.pipe`. Raises: ToolMissing when the host runs no commands."""
     try:
         with session.pipe(command, cancel) as pipe:
@@ -152,7 +153,7 @@ def _in_pieces(data: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def receive_files(
-    session: Session,
+    session: AnySession,
     steps: Sequence[Step],
     landing: Landing,
     received: Callable[[int], None],

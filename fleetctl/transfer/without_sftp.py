@@ -10,7 +10,8 @@ import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import NameRefused, NoSuchFile, ToolMissing, TooMuch, TransferError, WrongKind
-from fleetctl.ssh.session import Session
+from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.any_shell import sh
 from fleetctl.transfer.account import Account
 from fleetctl.transfer.archive import ArchiveReader, Data, Member
 from fleetctl.transfer.choices import Choices
@@ -19,7 +20,7 @@ from fleetctl.transfer.names import base, checked, join, parent, stays_inside
 from fleetctl.transfer.parts import part_directory
 from fleetctl.transfer.plan import Present, Step, plan
 from fleetctl.transfer.remote import DEEPEST, MOST_ENTRIES
-from fleetctl.transfer.shell import ask, sh
+from fleetctl.transfer.shell import ask
 from fleetctl.transfer.tarring import send_tree, tar_pipe
 from fleetctl.transfer.tree import Entry
 
@@ -60,7 +61,7 @@ def check_choices(choices: Choices, *, more: bool) -> None:
 
 
 def put_by_tar(
-    session: Session,
+    session: AnySession,
     steps: Sequence[Step],
     path: str,
     single: str,
@@ -97,7 +98,7 @@ def put_by_tar(
                 account.done("sent", shown, size=step.entry.size, seconds=time.monotonic() - began)
 
 
-def _destination(session: Session, path: str, single: str, cancel: Cancel) -> tuple[str, str]:
+def _destination(session: AnySession, path: str, single: str, cancel: Cancel) -> tuple[str, str]:
     """The directory that everything goes into, and the name of the single source in it."""
     kind = _say(session, _KIND, (path,), cancel)
     if kind == "directory":
@@ -131,7 +132,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def get_by_tar(
-    session: Session,
+    session: AnySession,
     wanted: Wanted,
     landing: Landing,
     account: Account,
@@ -258,13 +259,13 @@ class _Arriving:
         return "/".join(map(checked, names))
 
 
-def _say(session: Session, script: str, words: Sequence[str], cancel: Cancel) -> str:
+def _say(session: AnySession, script: str, words: Sequence[str], cancel: Cancel) -> str:
     """The last line that a script writes."""
     _, said, _ = ask(session, script, words, cancel)
     return os.fsdecode(said).strip("\n").rpartition("\n")[2]
 
 
-def _do(session: Session, script: str, words: Sequence[str], what: str, cancel: Cancel) -> None:
+def _do(session: AnySession, script: str, words: Sequence[str], what: str, cancel: Cancel) -> None:
     """Raises: TransferError with what the script complained of; `what` goes on from "cannot"."""
     code, _, complaint = ask(session, script, words, cancel, seconds=_MERGE_SECONDS)
     if code != 0:

@@ -32,6 +32,7 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "remote_ended": outcome.remote_ended,
         "timings": {name: round(seconds, 6) for name, seconds in outcome.timings.items()},
         "totals": None if outcome.totals is None else msgspec.to_builtins(outcome.totals),
+        "note": outcome.note,
         "error": _error_facts(outcome.error),
     }
 

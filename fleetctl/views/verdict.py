@@ -42,6 +42,7 @@ class Verdict:
         self._quiet = quiet
         self._left_running: list[str] = []
         self._kinds: dict[tuple[Status, str], dict[str, _Trouble]] = {}
+        self._notes: dict[str, list[str]] = {}
         self._hosts = 0
         self._files = Tally()
 
@@ -50,6 +51,8 @@ class Verdict:
         if isinstance(event, HostFinished):
             self._hosts += 1
             self._note(event)
+            if event.outcome.note:
+                self._notes.setdefault(event.outcome.note, []).append(event.host)
             if not event.outcome.remote_ended:
                 self._left_running.append(event.host)
         elif isinstance(event, RunFinished):
@@ -78,6 +81,8 @@ class Verdict:
         if len(lines) > _MOST_LINES:
             left = [host for _, trouble in lines[_MOST_LINES:] for host in trouble.hosts]
             self._screen.say(f"  and {len(lines) - _MOST_LINES} reasons more: {fold(left)}")
+        for note, hosts in self._notes.items() if not self._quiet else ():
+            self._screen.say(f"  {'note':<12} {fold(hosts)}  {sanitize(note)}")
         if self._left_running:
             self._screen.say(f"  what was begun there may still run: {fold(self._left_running)}")
 

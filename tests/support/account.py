@@ -32,24 +32,28 @@ class Account:
 
 
 @contextmanager
-def local_account() -> Iterator[Account]:
-    """The user for one test session; a user made for it is removed at the end, and so is its home."""
+def local_account(kind: str = "", shell: str = "/bin/sh") -> Iterator[Account]:
+    """A user for one test session; a user made for it is removed at the end, and so is its home.
+
+    Args:
+        kind: tells it from other users of the session.
+    """
     if os.geteuid() != 0:
         yield Account(getpass.getuser(), str(Path.home()))
         return
     home = tempfile.mkdtemp(prefix="fleettest-home-")
-    account = Account(f"fleettest-{os.getpid()}", home, secrets.token_urlsafe(12))
+    account = Account(f"fleettest-{kind}{os.getpid()}", home, secrets.token_urlsafe(12))
     try:
-        _add(account)
+        _add(account, shell)
         yield account
     finally:
         _remove(account)
         shutil.rmtree(home)
 
 
-def _add(account: Account) -> None:
+def _add(account: Account, shell: str) -> None:
     _administer("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", account.home,
-                "--shell", "/bin/sh", account.user)  # fmt: skip
+                "--shell", shell, account.user)  # fmt: skip
     _administer("chpasswd", text=f"{account.user}:{account.password}\n")
     shutil.chown(account.home, account.user, account.user)
 

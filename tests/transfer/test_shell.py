@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetctl.ssh.any_shell import sh
 from fleetctl.transfer.digests import _SCRIPT as DIGESTS
-from fleetctl.transfer.shell import sh
 
 SHELLS = [
     shell for shell in ("sh", "bash", "dash", "ksh", "zsh", "tcsh", "csh", "fish", "busybox") if shutil.which(shell)
