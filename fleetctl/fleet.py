@@ -10,6 +10,7 @@ with Cancel() as cancel, Fleet(load([Path("inventory.yaml")])) as fleet:
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ from fleetctl.engine.task import AnyOperation, Policy, Task
 from fleetctl.engine.threads import ThreadEngine
 from fleetctl.errors import Fault, FleetError
 from fleetctl.events import Event, HostFinished, Outcome, RunFinished, Status
-from fleetctl.inventory import Inventory, Overrides
+from fleetctl.inventory import Inventory, Overrides, VaultPlace
 from fleetctl.model import Host, Secret
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
@@ -90,6 +91,7 @@ class Fleet:
         policy: how many at once, how often to try, how long to wait.
         keep: how many idle connections stay open between calls.
         trust_command: what a person types, with a host's name behind it, to trust a key.
+        vault: where secrets that `{vault: NAME}` refers to are kept; None leaves that to the environment.
     """
 
     def __init__(
@@ -102,10 +104,12 @@ class Fleet:
         policy: Policy | None = None,
         keep: int = 0,
         trust_command: str = "fleetctl trust",
+        vault: VaultPlace | None = None,
     ) -> None:
         self.inventory = inventory
         self._overrides = overrides or Overrides()
         self._ask = ask
+        self._vault = vault
         self._policy = policy or Policy()
         dialer = Dialer(
             login_timeout=self._policy.login_timeout,
@@ -135,7 +139,11 @@ class Fleet:
         Raises: TargetError, SecretError.
         """
         names = self.inventory.select(*targets, exclude=exclude)
-        return tuple(self.inventory.hosts(names, self._overrides, self._ask))
+        ask = self._asking_once()
+        hosts = tuple(self.inventory.hosts(names, self._overrides, ask, self._vault))
+        if ask is not None:
+            self._pool.dialer.unlock_keys([hop for host in hosts for hop in (*host.jump, host)], ask)
+        return hosts
 
     def places(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
         """The same hosts without their secrets, for what needs no login.
@@ -150,7 +158,15 @@ class Fleet:
         Raises: TargetError, SecretError.
         """
         names = self.inventory.select(*targets, exclude=exclude)
-        return tuple(self.inventory.strangers(names, self._overrides, self._ask))
+        ask = self._asking_once()
+        hosts = tuple(self.inventory.strangers(names, self._overrides, ask, self._vault))
+        if ask is not None:
+            self._pool.dialer.unlock_keys([hop for host in hosts for hop in host.jump], ask)
+        return hosts
+
+    def _asking_once(self) -> Callable[[str], Secret] | None:
+        """A question that is put again has its answer already: the vault and a login may need the same key."""
+        return None if self._ask is None else functools.cache(self._ask)
 
     def start(
         self,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl import __version__
-from fleetctl.cli import completion, files, inventory, lab, run, ssh, trust
+from fleetctl.cli import completion, files, inventory, lab, run, secret, ssh, trust
 
 app = typer.Typer(
     name="fleetctl",
@@ -42,6 +42,7 @@ app.command(context_settings={"allow_interspersed_args": False})(ssh.ssh)
 app.command()(trust.trust)
 app.command()(inventory.hosts)
 app.add_typer(inventory.app, name="inventory")
+app.add_typer(secret.app, name="secret")
 app.add_typer(lab.app, name="lab")
 app.command()(lab.demo)
 app.command()(completion.completion)

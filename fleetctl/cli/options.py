@@ -44,6 +44,23 @@ TargetWords = Annotated[
 ]
 
 
+VaultFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--vault", metavar="FILE", rich_help_panel=_LOGIN, show_default=False,
+        help="The vault that {vault: NAME} is in. Without it: $FLEETCTL_VAULT, the user's own.",
+    ),
+]  # fmt: skip
+
+VaultKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--vault-key", metavar="FILE", rich_help_panel=_LOGIN, show_default=False,
+        help="Private SSH key that opens it. Without it: $FLEETCTL_VAULT_KEY, ~/.ssh/id_ed25519, ~/.ssh/id_rsa.",
+    ),
+]  # fmt: skip
+
+
 class Selection(msgspec.Struct, frozen=True):
     """Which hosts a command is for."""
 
@@ -133,6 +150,8 @@ class Access(msgspec.Struct, frozen=True):
             help="Stop trying a password after N hosts have rejected it.",
         ),
     ] = 1  # fmt: skip
+    vault: VaultFile = None
+    vault_key: VaultKey = None
     host_key_policy: Annotated[
         HostKeyPolicy | None,
         typer.Option("--host-key-policy", rich_help_panel=_LOGIN, help="What to do with host keys that are not known."),

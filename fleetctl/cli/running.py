@@ -22,7 +22,7 @@ from fleetctl.cli.talk import complain, set_verbosity, warn
 from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
 from fleetctl.fleet import Fleet, Result, publish
-from fleetctl.inventory import Overrides, jump_words
+from fleetctl.inventory import Overrides, VaultPlace, jump_words
 from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
@@ -119,6 +119,7 @@ def open_fleet(
         answer=at_terminal(screen or Screen.from_process()),
         policy=policy,
         trust_command=command,
+        vault=VaultPlace(access.vault, access.vault_key),
     )
 
 

@@ -6,8 +6,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from fleetctl.inventory.levels import Given, Levels
-from fleetctl.inventory.secrets import others_may
+from fleetctl.inventory.providers import others_may
 from fleetctl.inventory.types import SECRETS, SecretRef
 
 
@@ -23,15 +25,29 @@ def plain_secrets(levels: Levels) -> tuple[str, ...]:
 
 def hidden_variables(levels: Levels) -> frozenset[str]:
     """The names of the variables that hold secrets."""
-    references = (given.value for given in _secrets(levels) if isinstance(given.value, SecretRef))
-    return frozenset(reference.env for reference in references if reference.env)
+    return frozenset(reference.env for reference in _references(levels) if reference.env)
+
+
+def several_commands(levels: Levels) -> bool:
+    """Whether more than one secret is what a command says."""
+    return len({reference for reference in _references(levels) if reference.command}) > 1
+
+
+def _references(levels: Levels) -> Iterator[SecretRef]:
+    return (given.value for given in _secrets(levels) if isinstance(given.value, SecretRef))
 
 
 def _secrets(levels: Levels) -> Iterator[Given]:
     for level in (levels.defaults, *levels.groups.values(), *levels.hosts.values()):
         for key in SECRETS:
             if key in level.settings:
-                yield level.settings[key]
+                yield from _each(level.settings[key])
+
+
+def _each(given: Given) -> Iterator[Given]:
+    """`answers` holds one secret for each question, the other settings are one."""
+    values = given.value.values() if isinstance(given.value, dict) else [given.value]
+    return (msgspec.structs.replace(given, value=value) for value in values)
 
 
 def _warning(file: Path, sources: list[str]) -> str:

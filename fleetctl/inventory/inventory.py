@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ import platformdirs
 from fleetctl.errors import InventoryError, Problem, SecretError, TargetError, UsageError
 from fleetctl.inventory.adhoc import AdhocHost, parse_adhoc
 from fleetctl.inventory.document import Document
-from fleetctl.inventory.exposure import hidden_variables, plain_secrets
+from fleetctl.inventory.exposure import hidden_variables, plain_secrets, several_commands
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import COMMAND_LINE, Overrides, Precedence
+from fleetctl.inventory.providers import from_command
 from fleetctl.inventory.reading import add
 from fleetctl.inventory.records import Records
-from fleetctl.inventory.secrets import Secrets, from_command
+from fleetctl.inventory.secrets import Resolver, Secrets, Wish, Wishes
 from fleetctl.inventory.targets import Targets, plain
 from fleetctl.inventory.types import SECRETS, SecretRef
+from fleetctl.inventory.vault_place import VaultPlace
 from fleetctl.model import Answer, Host, Secret
 from fleetctl.nodes import fold
 
@@ -95,27 +98,38 @@ class Inventory:
         return kept
 
     def hosts(
-        self, names: Iterable[str], overrides: Overrides | None = None, ask: Callable[[str], Secret] | None = None
+        self,
+        names: Iterable[str],
+        overrides: Overrides | None = None,
+        ask: Callable[[str], Secret] | None = None,
+        vault: VaultPlace | None = None,
     ) -> list[Host]:
         """Hosts with every setting resolved, secrets fetched for these alone.
 
         Raises: SecretError with every reference that cannot be resolved.
         """
-        secrets = Secrets(ask, self.hidden_variables)
-        return self._made(names, overrides, secrets, secrets)
+        wanted = list(names)
+        secrets = Secrets(ask, self.hidden_variables, vault)
+        if several_commands(self._levels):
+            secrets.run_commands(self._wishes(wanted, overrides))
+        return self._made(wanted, overrides, secrets, secrets)
 
     def places(self, names: Iterable[str], overrides: Overrides | None = None) -> list[Host]:
         """Hosts without passwords and passphrases, for what needs no login: nothing is fetched, nobody asked."""
         return self._made(names, overrides, None, None)
 
     def strangers(
-        self, names: Iterable[str], overrides: Overrides | None = None, ask: Callable[[str], Secret] | None = None
+        self,
+        names: Iterable[str],
+        overrides: Overrides | None = None,
+        ask: Callable[[str], Secret] | None = None,
+        vault: VaultPlace | None = None,
     ) -> list[Host]:
         """Hosts without secrets of their own, but with those of the bastions on the way to them.
 
         Raises: SecretError.
         """
-        return self._made(names, overrides, None, Secrets(ask, self.hidden_variables))
+        return self._made(names, overrides, None, Secrets(ask, self.hidden_variables, vault))
 
     def run_answer(self, answer: Answer) -> Secret:
         """What the command of an answer says; run anew each time. Raises: SecretError."""
@@ -168,8 +182,14 @@ class Inventory:
             return [default.problem(error.message)]
         return []
 
+    def _wishes(self, names: Iterable[str], overrides: Overrides | None) -> Iterable[Wish]:
+        wishes = Wishes()
+        with suppress(SecretError):  # it arises again, with those of the wishes that are not granted
+            self._made(names, overrides, wishes, wishes)
+        return wishes.heard
+
     def _made(
-        self, names: Iterable[str], overrides: Overrides | None, secrets: Secrets | None, on_the_way: Secrets | None
+        self, names: Iterable[str], overrides: Overrides | None, secrets: Resolver | None, on_the_way: Resolver | None
     ) -> list[Host]:
         chosen = overrides or Overrides()
         records = Records(self._precedence, self._membership, self._jumps, chosen, secrets, on_the_way)
@@ -237,6 +257,12 @@ def find_default() -> list[Path]:
 
 
 def _shown(key: str, value: Any) -> str:
-    if key in SECRETS:
-        return str(value) if isinstance(value, SecretRef) else "***"
-    return plain(value)
+    if key not in SECRETS:
+        return plain(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{prompt}: {_masked(one)}" for prompt, one in value.items())
+    return _masked(value)
+
+
+def _masked(value: Any) -> str:
+    return str(value) if isinstance(value, SecretRef) else "***"

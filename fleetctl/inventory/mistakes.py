@@ -25,7 +25,10 @@ _WORDS = {
     "object": "a mapping",
     "null": "nothing",
 }
-_NO_PROVIDER = "give one of {env: …}, {file: …}, {command: […]}, {prompt: …}, or put the text in quotes"
+_NO_PROVIDER = (
+    "give one of {env: …}, {file: …}, {command: […]}, {keyring: service/user}, {vault: …}, {prompt: …}, "
+    "or put the text in quotes"
+)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

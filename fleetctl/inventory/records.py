@@ -9,7 +9,8 @@ from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given
 from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import Overrides, Precedence, Settings
-from fleetctl.inventory.secrets import Secrets, check_commands_of
+from fleetctl.inventory.providers import check_commands_of
+from fleetctl.inventory.secrets import Resolver
 from fleetctl.inventory.types import SecretRef
 from fleetctl.model import Algorithms, Answer, Elevation, Hop, Host, Login, Secret
 
@@ -28,8 +29,8 @@ class Records:
         membership: Membership,
         jumps: Jumps,
         overrides: Overrides,
-        secrets: Secrets | None,
-        on_the_way: Secrets | None,
+        secrets: Resolver | None,
+        on_the_way: Resolver | None,
     ) -> None:
         self._precedence = precedence
         self._membership = membership
@@ -69,7 +70,7 @@ class Records:
             )
         return self._hops[word]
 
-    def _connection(self, name: str, settings: Settings, secrets: Secrets | None) -> dict[str, Any]:
+    def _connection(self, name: str, settings: Settings, secrets: Resolver | None) -> dict[str, Any]:
         """The fields of a Hop."""
         value = {key: given.value for key, given in settings.items()}
         alike = (
@@ -84,7 +85,7 @@ class Records:
             **{key: value[key] for key in alike},
         }
 
-    def _login(self, settings: Settings, secrets: Secrets | None) -> Login:
+    def _login(self, settings: Settings, secrets: Resolver | None) -> Login:
         value = {key: given.value for key, given in settings.items()}
         login = Login(
             user=value["user"],
@@ -99,11 +100,11 @@ class Records:
         return self._logins.setdefault(login, login)
 
 
-def _answers(given: Given, secrets: Secrets | None) -> tuple[Answer, ...]:
+def _answers(given: Given, secrets: Resolver | None) -> tuple[Answer, ...]:
     return tuple(_answer(prompt, given, source, secrets) for prompt, source in given.value.items())
 
 
-def _answer(prompt: str, given: Given, source: str | SecretRef, secrets: Secrets | None) -> Answer:
+def _answer(prompt: str, given: Given, source: str | SecretRef, secrets: Resolver | None) -> Answer:
     if isinstance(source, SecretRef) and source.command:
         if given.file:
             check_commands_of(given.file)
@@ -112,14 +113,14 @@ def _answer(prompt: str, given: Given, source: str | SecretRef, secrets: Secrets
     return Answer(prompt, None if secrets is None else secrets.resolve(one))
 
 
-def _elevation(settings: Settings, secrets: Secrets | None) -> Elevation | None:
+def _elevation(settings: Settings, secrets: Resolver | None) -> Elevation | None:
     if not settings["sudo"].value:
         return None
     password = _secret(settings, "sudo_password", secrets)
     return Elevation(settings["sudo_method"].value, settings["sudo_user"].value, password)
 
 
-def _secret(settings: Settings, key: str, secrets: Secrets | None) -> Secret | None:
+def _secret(settings: Settings, key: str, secrets: Resolver | None) -> Secret | None:
     given = settings.get(key)
     return None if given is None or secrets is None else secrets.resolve(given)
 

@@ -70,8 +70,11 @@ def _variable(name: str) -> str:
 
 
 def _reference(value: str | SecretRef) -> str | SecretRef:
-    if isinstance(value, SecretRef):
-        value.given()
+    if isinstance(value, str):
+        if not value:
+            raise ValueError("is empty: a word that begins with & or # wants quotes")
+    elif value.given()[0] == "keyring":
+        value.in_keyring()
     return value
 
 

@@ -20,6 +20,8 @@ class SecretRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     env: str | None = None
     file: str | None = None
     command: tuple[str, ...] | None = None
+    keyring: str | None = None
+    vault: str | None = None
     prompt: str | None = None
 
     def __str__(self) -> str:
@@ -30,12 +32,19 @@ class SecretRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         """The provider and its argument. Raises: ValueError unless exactly one is given, and not empty."""
         given = [(name, value) for name, value in msgspec.structs.asdict(self).items() if value is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of env, file, command, prompt")
+            raise ValueError(f"give exactly one of {', '.join(PROVIDERS)}")
         if not given[0][1]:
             raise ValueError(f"{given[0][0]} is empty")
         if any("\0" in word for word in given[0][1]):
             raise ValueError("holds a NUL, which no name, path or argument can")
         return given[0]
+
+    def in_keyring(self) -> tuple[str, str]:
+        """The service and the user of `keyring`. Raises: ValueError when it is not `service/user`."""
+        service, _, user = (self.keyring or "").rpartition("/")
+        if not service or not user:
+            raise ValueError("keyring is service/user, as in fleet/deploy")
+        return service, user
 
 
 PROVIDERS = tuple(field.name for field in msgspec.structs.fields(SecretRef))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 from paramiko import Transport
 
+from fleetctl.asking import Ask
 from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
 from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, SecretError, TimedOut, UnreachableError
@@ -27,6 +28,7 @@ from fleetctl.ssh.proxy import connect_by
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, new_transport, shake_hands
+from fleetctl.ssh.unlocking import unlock
 from fleetctl.ssh.visit import Asked, Means, Person, Visit
 from fleetctl.ssh.way import Way
 from fleetctl.ssh.wire import connect
@@ -69,6 +71,10 @@ class Dialer:
         self._login_timeout = login_timeout
         self._hidden = hidden
         self._bastions = Bastions(self._dial)
+
+    def unlock_keys(self, hops: Sequence[Hop], ask: Ask) -> None:
+        """Ask for the passphrases of keys that these logins may need; to be called before any is dialled."""
+        unlock(hops, self._means.ring, self._means.halves, ask)
 
     def dial(self, host: Host, cancel: Cancel) -> Session:
         """An authenticated session with a host whose key was accepted.

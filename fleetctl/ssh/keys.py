@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
 from paramiko.pkey import UnknownKeyType
 
-from fleetctl.errors import HostError, KeyUnusable, NotConnected
+from fleetctl.asking import Ask, ask_passphrase
+from fleetctl.errors import HostError, KeyUnusable, NotConnected, SecretError
 from fleetctl.model import Secret
 
 
@@ -29,6 +30,10 @@ class _EncodedRSAKey(RSAKey):
 
     def asbytes(self) -> bytes:
         return self._encoded
+
+
+class KeyLocked(KeyUnusable):
+    """It is encrypted, and there is no passphrase for it."""
 
 
 class KeyRing:
@@ -52,8 +57,22 @@ class KeyRing:
                     self._keys[wanted] = error
             found = self._keys[wanted]
         if isinstance(found, KeyUnusable):
-            raise KeyUnusable(found.message, hint=found.hint, path=path) from found
+            raise type(found)(found.message, hint=found.hint, path=path) from found
         return found
+
+    def unlock(self, path: str, ask: Ask) -> None:
+        """Ask a person for the passphrase of an encrypted key that has none. What comes of it holds for the run.
+
+        Where nobody can be asked, or nothing is typed, the key stays locked.
+        """
+        try:
+            key = ask_passphrase(f"key {path}", ask, lambda typed: _unlocked(Path(path), typed))
+        except SecretError:
+            return
+        hint = "its passphrase was typed wrong three times"
+        found = key or KeyUnusable(f"wrong passphrase for key {path}", hint=hint, path=path)
+        with self._keys_lock:
+            self._keys[path, None] = found
 
 
 def _load(path: Path, passphrase: Secret | None) -> PKey:
@@ -63,17 +82,24 @@ def _load(path: Path, passphrase: Secret | None) -> PKey:
     except TypeError:
         # PKey.from_path says TypeError both for "encrypted, no password" and "password, not encrypted".
         if passphrase is None:
-            raise KeyUnusable(
+            raise KeyLocked(
                 f"key {path} is encrypted and no passphrase is given",
                 hint="set `key_passphrase` in the inventory, or add the key to an ssh-agent",
                 path=str(path),
             ) from None
+    unlocked = _unlocked(path, passphrase)
+    if unlocked is None:
+        hint = "check `key_passphrase` in the inventory"
+        raise KeyUnusable(f"wrong passphrase for key {path}", hint=hint, path=str(path))
+    return unlocked
+
+
+def _unlocked(path: Path, passphrase: Secret) -> PKey | None:
+    """The key of an encrypted file; None when the passphrase is the wrong one."""
     try:
         return _decode(path, passphrase.reveal().encode())
     except KeyUnusable:
-        raise KeyUnusable(
-            f"wrong passphrase for key {path}", hint="check `key_passphrase` in the inventory", path=str(path)
-        ) from None
+        return None
 
 
 def _check_permissions(path: Path) -> None:

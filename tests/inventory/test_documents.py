@@ -67,7 +67,7 @@ def path(tmp_path: Path) -> Path:
         ("defaults:\n  tags:\n    - a\n    - a b", 4, "defaults.tags[1]", "cannot be written in a target"),
         ("defaults: {vars: [a]}", 1, "defaults.vars", "must be a mapping"),
         ("defaults: {password: {evn: X}}", 1, "defaults.password", "give one of {env: …}"),
-        ("defaults: {password: {env: X, file: y}}", 1, "defaults.password", "one of env, file, command, prompt"),
+        ("defaults: {password: {env: X, file: y}}", 1, "defaults.password", "exactly one of env, file, command"),
         ("defaults: {password: {}}", 1, "defaults.password", "exactly one of"),
         ("defaults: {password: {env: ''}}", 1, "defaults.password", "env is empty"),
         ("defaults: {password: {command: pass show x}}", 1, "defaults.password.command", "must be a list"),

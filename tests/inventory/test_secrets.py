@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fleetctl.errors import InventoryError, SecretError
-from fleetctl.inventory import Inventory, Overrides, document, load, secrets
+from fleetctl.inventory import Inventory, Overrides, document, load, providers
 from fleetctl.model import Host, Secret
 
 VALUE = "hunter2-and-more"
@@ -131,7 +131,7 @@ def test_what_a_command_prints_on_stdout_is_in_no_error(write: Write, tmp_path: 
 
 
 def test_a_command_that_does_not_end_is_given_up(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "_COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr(providers, "_COMMAND_SECONDS", 0.2)
     with pytest.raises(SecretError, match=r"no answer within 0\.2 s"):
         password(write("hosts: {a: {password: {command: [sh, -c, 'sleep 61 & sleep 61']}}}"))
 

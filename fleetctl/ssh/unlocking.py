@@ -1,0 +1,65 @@
+"""Encrypted key files are opened before the first connection: a person may have to type, and no server waits for that.
+
+Each is asked for once per run, however many hosts use it, and only where a login may come to need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from fleetctl.asking import Ask
+from fleetctl.errors import HostError, KeyUnusable
+from fleetctl.model import Hop, Login
+from fleetctl.ssh.agent import agent_keys
+from fleetctl.ssh.certificates import PublicHalves
+from fleetctl.ssh.keys import KeyLocked, KeyRing
+
+_AGENT_SECONDS = 5.0
+
+
+def unlock(hops: Sequence[Hop], ring: KeyRing, halves: PublicHalves, ask: Ask) -> None:
+    """Open in the ring what these need of keys whose passphrase nobody has configured."""
+    agent = _Agent(halves)
+    logins = dict.fromkeys(hop.login for hop in hops)
+    for path in dict.fromkeys(path for login in logins for path in _locked(login, ring, agent)):
+        ring.unlock(path, ask)
+
+
+def _locked(login: Login, ring: KeyRing, agent: _Agent) -> Iterator[str]:
+    """The encrypted keys that stand before one that needs no passphrase, or that the agent has; none beside a password.
+
+    The others may never be needed, and a question for nothing would come at every run.
+    """
+    if login.password is not None or login.key_passphrase is not None:
+        return
+    for path in login.keys:
+        try:
+            ring.key(path, None)
+        except KeyLocked:
+            if login.agent and agent.holds(path):
+                return
+            yield path
+        except HostError:
+            continue
+        else:
+            return
+
+
+class _Agent:
+    """The ssh-agent, asked for its keys when that first matters."""
+
+    def __init__(self, halves: PublicHalves) -> None:
+        self._halves = halves
+
+    def holds(self, path: str) -> bool:
+        """Whether it has the key of that file, as far as the file shows which that is."""
+        return self._halves.key(path).public in self._keys
+
+    @cached_property
+    def _keys(self) -> frozenset[bytes]:
+        try:
+            with agent_keys(_AGENT_SECONDS) as keys:
+                return frozenset(key.asbytes() for key in keys)
+        except KeyUnusable:
+            return frozenset()
