@@ -29,7 +29,8 @@ def complain(message: str, hint: str = "") -> None:
 def complain_of(error: Exception) -> int:
     """Tell an error that ends the command; with -vv where in the code it arose, too. Returns: the exit code."""
     if logging.getLogger("fleetctl").isEnabledFor(logging.DEBUG):
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(sanitize(line), file=sys.stderr)
     match error:
         case FleetError():
             complain(error.message, error.hint)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
+import keyring
 import msgspec
 import pytest
 import yaml
@@ -255,3 +260,132 @@ def test_a_secret_that_holds_a_nul_is_refused_where_it_is_written(write: Write) 
     for reference in ('{file: "a\\0b"}', '{command: ["pa\\0ss"]}', '{env: "A\\0"}'):
         with pytest.raises(InventoryError, match=r"inventory\.yaml:2: hosts\.a\.password: holds a NUL"):
             write(f"hosts:\n  a: {{password: {reference}}}")
+
+
+def test_commands_run_side_by_side(write: Write, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    inventory = write("""
+hosts:
+  a: {password: {command: [sh, -c, 'echo from-b > pipe; echo x']}}
+  b: {password: {command: [cat, pipe]}}
+""")
+    passwords = [host.login.password for host in inventory.hosts(["a", "b"])]
+    assert passwords == [Secret("x"), Secret("from-b")]
+
+
+def test_no_more_than_eight_commands_run_at_once_and_each_only_once(write: Write, tmp_path: Path) -> None:
+    hosts = "\n".join(
+        f"  a{number}: {{password: {{command: [sh, -c, 'echo + >> log; sleep 0.1; echo - >> log; echo {number}']}}}}"
+        for number in range(20)
+    )
+    inventory = write(f"hosts:\n{hosts}\n")
+    assert len({host.login.password for host in inventory.hosts(inventory.names)}) == 20
+    steps = [1 if line == "+" else -1 for line in (tmp_path / "log").read_text().split()]
+    assert len(steps) == 40
+    assert 2 <= max(accumulate(steps)) <= 8
+
+
+def test_no_command_is_run_for_a_setting_that_another_wins_over(write: Write, tmp_path: Path) -> None:
+    inventory = write("""
+hosts:
+  a: {password: {command: [touch, password-a]}, sudo_password: {command: [touch, sudo-a]}}
+  b: {password: {command: [touch, password-b]}}
+""")
+    inventory.hosts(["a"], Overrides(password=Secret(VALUE)))
+    assert [file.name for file in tmp_path.iterdir()] == ["inventory.yaml"]
+
+
+def test_what_a_command_said_before_its_time_was_up_is_shown(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(providers, "_COMMAND_SECONDS", 0.5)
+    (tmp_path / "secret").write_text(VALUE)
+    (tmp_path / "slow").write_text("cat secret; printf 'waiting\\n\\n for a touch\\n' >&2; exec sleep 61")
+    with pytest.raises(SecretError, match=r"no answer within 0\.5 s: waiting \| for a touch$") as raised:
+        password(write("hosts: {a: {password: {command: [sh, slow]}}}"))
+    assert VALUE not in "".join(traceback.format_exception(raised.value))
+
+
+def test_of_long_complaints_the_end_is_shown(write: Write) -> None:
+    with pytest.raises(SecretError) as raised:
+        password(write("hosts: {a: {password: {command: [sh, -c, 'seq 100000 >&2; exit 1']}}}"))
+    assert raised.value.message.endswith("| 100000")
+    assert len(raised.value.message) < 500
+
+
+@pytest.fixture
+def keyring_of_ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = keyring.get_keyring()
+    monkeypatch.setenv("KEYRING_PASSWORD", VALUE)
+    keyring.set_keyring(keyring.core.load_keyring("tests.support.keyring.OnePassword"))
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("keyring_of_ours")
+def test_a_secret_comes_from_the_keyring(write: Write) -> None:
+    assert password(write("hosts: {a: {password: {keyring: fleet/deploy}}}")) == VALUE
+
+
+@pytest.mark.usefixtures("keyring_of_ours")
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [("fleet/nobody", "no password of nobody for fleet"), ("locked/x", "the keyring cannot be used: KeyringLocked")],
+)
+def test_what_the_keyring_does_not_give_is_told(write: Write, entry: str, said: str) -> None:
+    with pytest.raises(SecretError, match=said) as raised:
+        password(write(f"hosts: {{a: {{password: {{keyring: {entry}}}}}}}"))
+    assert "keyring" in raised.value.hint
+    assert "hunter2" not in raised.value.message
+
+
+def test_without_the_library_it_is_said_how_to_install_it(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(SecretError, match="keyring is not installed") as raised:
+        password(write("hosts: {a: {password: {keyring: fleet/deploy}}}"))
+    assert raised.value.hint == "pip install 'fleetctl[keyring]'"
+
+
+@pytest.mark.parametrize("entry", ["fleet", "/deploy", "fleet/"])
+def test_half_an_entry_of_a_keyring_is_refused_where_it_is_written(write: Write, entry: str) -> None:
+    with pytest.raises(InventoryError, match=r"inventory\.yaml:1: .*keyring is service/user"):
+        write(f"hosts: {{a: {{password: {{keyring: {entry}}}}}}}")
+
+
+_ANSWERS = """
+hosts:
+  a:
+    answers:
+      '^PIN': {command: [cat, pin]}
+      '^Token': {env: TOKEN}
+      '^Pass': S3cretPw
+"""
+
+
+def test_answers_are_masked_one_by_one(write: Write) -> None:
+    shown = {setting.key: setting.value for setting in write(_ANSWERS).explain("a")}
+    assert shown["answers"] == "^PIN: {command: [cat, pin]}, ^Token: {env: TOKEN}, ^Pass: ***"
+
+
+def test_an_answer_in_a_file_that_others_can_read_draws_a_warning(write: Write, tmp_path: Path) -> None:
+    inventory = write(_ANSWERS)
+    (tmp_path / "inventory.yaml").chmod(0o644)
+    (warning,) = inventory.warnings
+    assert f"{tmp_path}/inventory.yaml:4" in warning
+    assert "S3cret" not in warning
+
+
+def test_the_variable_of_an_answer_is_hidden_from_commands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", VALUE)
+    inventory = write(f"{_ANSWERS}    password: {{command: [sh, -c, 'echo \"${{TOKEN:-hidden}}\"']}}\n")
+    assert password(inventory) == "hidden"
+    assert inventory.hidden_variables == {"TOKEN"}
+
+
+@pytest.mark.parametrize(
+    "written", ["{'^PIN': ''}", "{'^PIN': {S3cretPw: x}}", "{'^PIN': [S3cretPw]}", "''", "{'(': x}"]
+)
+def test_a_mistake_in_an_answer_is_told_and_not_shown(write: Write, written: str) -> None:
+    with pytest.raises(InventoryError, match=r"inventory\.yaml:1: hosts\.a\.answers") as raised:
+        write(f"hosts: {{a: {{answers: {written}}}}}")
+    assert "S3cret" not in raised.value.message
