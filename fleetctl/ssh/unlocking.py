@@ -36,12 +36,11 @@ def _locked(login: Login, ring: KeyRing, agent: _Agent) -> Iterator[str]:
     for path in login.keys:
         try:
             ring.key(path, None)
-        except KeyLocked:
+        except HostError as error:
             if login.agent and agent.holds(path):
                 return
-            yield path
-        except HostError:
-            continue
+            if isinstance(error, KeyLocked):
+                yield path
         else:
             return
 
