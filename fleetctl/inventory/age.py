@@ -19,8 +19,20 @@ _NOT_WITH_THIS = {"Decryption failed", "No matching keys found"}
 """What the library says of a wrong passphrase and of a wrong key; its class for them is the one for every failure."""
 
 
+_TOO_MUCH_WORK = "Excessive work parameter"
+_ENOUGH_WORK = 17
+_TIMES_MEASURED = 20
+"""The library measures for a millisecond how much work this machine does in a second, and takes that for the work of a
+passphrase, or refuses 16 times as much. On a busy machine it measures wrong, so it is made to measure again.
+"""
+
+
 class Damaged(Exception):
     """Nothing can be unsealed: the data is not in this format, was changed, or is cut off."""
+
+
+class Laborious(Exception):
+    """To try a passphrase would take this machine minutes."""
 
 
 class Locked(msgspec.Struct, frozen=True):
@@ -28,11 +40,13 @@ class Locked(msgspec.Struct, frozen=True):
 
     Args:
         by_passphrase: whoever knows it; else those who have one of the keys.
+        work: the exponent of what it costs to try a passphrase.
         tags: what is shown of each key: four bytes of a digest.
     """
 
     by_passphrase: bool
     tags: frozenset[str]
+    work: int = 0
 
 
 def locked(sealed: bytes) -> Locked:
@@ -42,7 +56,8 @@ def locked(sealed: bytes) -> Locked:
         raise Damaged
     stanzas = [line.decode("ascii", "replace").split() for line in head.split(b"\n") if line.startswith(b"-> ")]
     tags = frozenset(words[2] for words in stanzas if words[1:2] in (["ssh-ed25519"], ["ssh-rsa"]) and len(words) > 2)
-    return Locked(any(words[1:2] == ["scrypt"] for words in stanzas), tags)
+    work = [words[3] for words in stanzas if words[1:2] == ["scrypt"] and len(words) > 3]
+    return Locked(bool(work), tags, int(work[0]) if work and work[0].isdigit() else 0)
 
 
 def tag(public: str) -> str:
@@ -63,7 +78,11 @@ def seal(data: bytes, publics: Sequence[str]) -> bytes:
 
 def seal_with(data: bytes, passphrase: Secret) -> bytes:
     """It takes about a second, on purpose: so does each guess."""
-    return bytes(pyrage.passphrase.encrypt(data, passphrase.reveal()))
+    for _ in range(_TIMES_MEASURED):
+        sealed = bytes(pyrage.passphrase.encrypt(data, passphrase.reveal()))
+        if locked(sealed).work >= _ENOUGH_WORK:
+            break
+    return sealed
 
 
 def unseal(sealed: bytes, identity: Any) -> bytes | None:
@@ -77,13 +96,16 @@ def unseal(sealed: bytes, identity: Any) -> bytes | None:
 
 
 def unseal_with(sealed: bytes, passphrase: Secret) -> bytes | None:
-    """None when it was not sealed with that passphrase. Raises: Damaged."""
-    try:
-        return bytes(pyrage.passphrase.decrypt(sealed, passphrase.reveal()))
-    except pyrage.DecryptError as error:
-        if str(error) in _NOT_WITH_THIS:
-            return None
-        raise Damaged from None
+    """None when it was not sealed with that passphrase. Raises: Damaged, Laborious."""
+    for _ in range(_TIMES_MEASURED):
+        try:
+            return bytes(pyrage.passphrase.decrypt(sealed, passphrase.reveal()))
+        except pyrage.DecryptError as error:
+            if str(error) in _NOT_WITH_THIS:
+                return None
+            if not str(error).startswith(_TOO_MUCH_WORK):
+                raise Damaged from None
+    raise Laborious
 
 
 def identity(private: bytes) -> Any:

@@ -149,6 +149,11 @@ class Vault:
             raise SecretError(
                 f"vault {self.path} is damaged, cut off, or no vault", hint="put a copy in its place, or name another"
             ) from None
+        except age.Laborious:
+            raise SecretError(
+                f"this machine would take minutes to open vault {self.path}",
+                hint="on a faster one, lock it to an SSH key: fleetctl secret init --recipient KEY.pub",
+            ) from None
 
     def _by_passphrase(self, sealed: bytes) -> _Opened:
         if self._ask is None:

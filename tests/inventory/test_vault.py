@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from fleetctl.errors import SecretError, UsageError
@@ -267,6 +268,35 @@ def test_a_vault_with_a_passphrase_that_is_cut_off_is_told_to_be_damaged(
         put(path, by_passphrase[:length])
         with pytest.raises(SecretError, match="is damaged, cut off, or no vault"):
             opened(ask=Typist(PASSPHRASE)).secret(NAME)
+
+
+def test_a_busy_machine_is_measured_again(
+    opened: Open, path: Path, by_passphrase: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(path, by_passphrase)
+    refusals = iter(range(3))
+    decrypt = pyrage.passphrase.decrypt
+
+    def busy(sealed: bytes, passphrase: str) -> bytes:
+        if next(refusals, None) is not None:
+            raise pyrage.DecryptError("Excessive work parameter for passphrase.")
+        return bytes(decrypt(sealed, passphrase))
+
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", busy)
+    assert opened(ask=Typist(PASSPHRASE)).secret(NAME) == Secret(VALUE)
+
+
+def test_a_vault_that_would_take_too_much_work_is_told(opened: Open, path: Path, by_passphrase: bytes) -> None:
+    work = b" %d\n" % age.locked(by_passphrase).work
+    put(path, by_passphrase.replace(work, b" 40\n", 1))
+    with pytest.raises(SecretError, match="would take minutes to open"):
+        opened(ask=Typist(PASSPHRASE)).secret(NAME)
+
+
+def test_a_passphrase_is_never_cheap_to_guess(by_passphrase: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter([by_passphrase.replace(b" %d\n" % age.locked(by_passphrase).work, b" 12\n", 1), by_passphrase])
+    monkeypatch.setattr(pyrage.passphrase, "encrypt", lambda data, passphrase: next(made))
+    assert age.seal_with(b"", Secret(PASSPHRASE)) == by_passphrase
 
 
 def test_it_can_be_locked_to_others(filled: Vault, opened: Open, client_keys: KeySet) -> None:
