@@ -23,6 +23,7 @@ from fleetctl.inventory.vault import Vault, check_name
 from fleetctl.model import Secret
 
 _HEAD = "# The secrets of {}: one `name: value` a line. Save and leave; an unchanged file changes nothing.\n"
+_EDITOR_SECONDS = 5.0
 _LEAVE = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -96,10 +97,19 @@ def _open_editor(file: Path) -> None:
         try:
             code = child.wait()
         finally:
-            child.terminate()
-            child.wait()
+            _end(child)
     if code != 0:
         raise UsageError(f"{words[0]} ended with exit code {code}: nothing was changed", hint="the vault is as it was")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """An editor that outlived us would write its file again."""
+    child.terminate()
+    try:
+        child.wait(_EDITOR_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 @contextmanager

@@ -191,6 +191,22 @@ def test_the_file_is_gone_also_when_fleetctl_is_ended(
     assert not path.parent.exists()
 
 
+def test_an_editor_that_will_not_end_is_ended(fleetctl: Fleetctl, vault: Path, tmp_path: Path) -> None:
+    stubborn = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('at', path, os.getpid(), flush=True)
+while True: signal.pause()
+"""
+    with fleetctl.on_terminal("secret", "edit", env=editor(tmp_path, stubborn)) as running:
+        running.wait_for_match(r"at \S+ \d+\r?\n")
+        path, pid = running.stdout.split("at ")[1].split()[:2]
+        running.signal(signal.SIGTERM)
+        assert running.finish().exit_code == 128 + signal.SIGTERM
+    assert not Path(path).parent.exists()
+    assert not Path("/proc", pid).exists()
+
+
 def test_ctrl_c_is_for_the_editor(fleetctl: Fleetctl, vault: Path, tmp_path: Path) -> None:
     takes_it = """
 import signal
