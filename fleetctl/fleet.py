@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -21,6 +21,7 @@ from types import TracebackType
 import msgspec
 
 from fleetctl.cancel import Cancel
+from fleetctl.checkup import Step
 from fleetctl.engine import Engine
 from fleetctl.engine.dry import DryEngine
 from fleetctl.engine.task import AnyOperation, Policy, Task
@@ -33,6 +34,7 @@ from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
 from fleetctl.rollout import roll_out
 from fleetctl.ssh.dial import Dialer
+from fleetctl.ssh.examine import examine
 from fleetctl.ssh.feeding import Stdin
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.known_hosts import ServerKey
@@ -190,6 +192,13 @@ class Fleet:
         Raises: UnreachableError, UntrustedError, DeniedError, TimedOut and their kinds; Cancelled.
         """
         return self._pool.session(host, cancel)
+
+    def examine(self, host: Host, cancel: Cancel) -> Generator[Step]:
+        """The way to a host, step by step; what fails is a Step. For one host at a time, and nothing else beside.
+
+        Raises: Cancelled.
+        """
+        return examine(self._pool.dialer, host, cancel)
 
     def server_keys(self, hosts: Sequence[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
         """The key that each host's server shows now, or why there is none; in the order given."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl import __version__
-from fleetctl.cli import completion, files, inventory, lab, run, secret, ssh, trust
+from fleetctl.cli import completion, doctor, files, inventory, lab, run, secret, ssh, trust
 
 app = typer.Typer(
     name="fleetctl",
@@ -39,6 +39,7 @@ app.command()(run.ping)
 app.command()(files.put)
 app.command()(files.get)
 app.command(context_settings={"allow_interspersed_args": False})(ssh.ssh)
+app.command()(doctor.doctor)
 app.command()(trust.trust)
 app.command()(inventory.hosts)
 app.add_typer(inventory.app, name="inventory")

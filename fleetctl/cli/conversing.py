@@ -9,7 +9,7 @@ from pathlib import Path
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.keyboard import Escapes, Keyboard, Resizes
-from fleetctl.cli.options import Access, Pace, Patience
+from fleetctl.cli.options import Access, Patience
 from fleetctl.cli.running import open_fleet, warn_about
 from fleetctl.cli.selecting import only, unwanted, wanted
 from fleetctl.cli.talk import complain, say, set_verbosity
@@ -44,9 +44,9 @@ def converse(
         )
     set_verbosity(verbose)
     selection = only(word, files)
-    pace = Pace(connect_timeout=patience.connect_timeout, login_timeout=patience.login_timeout, retries=0)
+    fleet = open_fleet(selection, access, patience.pace)
     terminal = LocalTerminal(_STDIN)
-    with open_fleet(selection, access, pace) as fleet, Cancel() as cancel, Interrupts(cancel, terminal.restore):
+    with fleet, Cancel() as cancel, Interrupts(cancel, terminal.restore):
         (host,) = fleet.hosts(*wanted(selection), exclude=unwanted(selection))
         warn_about([host])
         wants_pty = bool(terminal) and (not command or os.isatty(_STDOUT)) if pty is None else pty

@@ -215,13 +215,6 @@ Verbosity = Annotated[
 ]
 
 
-class Patience(msgspec.Struct, frozen=True):
-    """How long to wait for the one host that a command is about."""
-
-    connect_timeout: ConnectTimeout = None
-    login_timeout: LoginTimeout = 30.0
-
-
 class Pace(msgspec.Struct, frozen=True):
     """How many hosts at once, how often to try, how long to wait."""
 
@@ -240,6 +233,18 @@ class Pace(msgspec.Struct, frozen=True):
             help="Further tries at connecting when a server is too busy. A command is never run twice.",
         ),
     ] = 2  # fmt: skip
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long to wait for the one host that a command is about."""
+
+    connect_timeout: ConnectTimeout = None
+    login_timeout: LoginTimeout = 30.0
+
+    @property
+    def pace(self) -> Pace:
+        """The same for what is about many; nothing is tried twice."""
+        return Pace(connect_timeout=self.connect_timeout, login_timeout=self.login_timeout, retries=0)
 
 
 class Output(msgspec.Struct, frozen=True):

@@ -51,6 +51,11 @@ class Bastions:
             tunnel.open(hop.address, hop.port, hop.connect_timeout, cancel)
             yield tunnel
 
+    def adopt(self, chain: Chain, session: Session) -> None:
+        """Go through a session with the last of the chain that somebody else has made; it is closed with the others."""
+        with self._bastions_lock:
+            self._bastions.setdefault(chain, _Bastion(chain)).adopt(session)
+
     def close(self) -> None:
         """Close all sessions, those behind another bastion first."""
         with self._bastions_lock:
@@ -86,6 +91,10 @@ class _Bastion:
                 self._failure = (cancel, error)
                 raise _told_of(self.hop, error) from error
             return self._session
+
+    def adopt(self, session: Session) -> None:
+        with self._session_lock:
+            self._session = session
 
     def close(self) -> None:
         if self._session is not None:

@@ -22,7 +22,7 @@ from fleetctl.ssh.guard import Guard
 from fleetctl.ssh.hostkeys import KnownHosts
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import ServerKey
-from fleetctl.ssh.login import log_in
+from fleetctl.ssh.login import Accepted, log_in, methods_taken, would_offer
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.proxy import connect_by
 from fleetctl.ssh.session import Session
@@ -88,9 +88,11 @@ class Dialer:
 
         Raises: UnreachableError and its kinds; for bastions on the way all that `dial` raises; Cancelled.
         """
-        with self._way(host, host.jump, cancel, host.name) as way:
-            with self._shaking_hands(host, way, ServerNotes(host.name, way), cancel) as (transport, _):
-                key = _server_key(transport)
+        with self.way(host, host.jump, cancel, host.name) as way:
+            notes = ServerNotes(host.name, way)
+            transport = self.transport(host, way, notes)
+            with self.shaking_hands(transport, way, notes, cancel):
+                key = server_key(transport)
             transport.close()
         return key
 
@@ -101,15 +103,14 @@ class Dialer:
     def _dial(self, hop: Hop, chain: Chain, cancel: Cancel, named: str) -> Session:
         """See `bastions.Dial`."""
         started = time.monotonic()
-        with self._way(hop, chain, cancel, named) as way:
+        with self.way(hop, chain, cancel, named) as way:
             connected = time.monotonic()
             notes = ServerNotes(hop.name, way)
-            with self._shaking_hands(hop, way, notes, cancel) as (transport, deadline):
-                # Trusting a host takes in the bastions on the way to it, so its name is the one to type.
-                self.known_hosts.check(msgspec.structs.replace(hop, name=named), _server_key(transport))
+            transport = self.transport(hop, way, notes)
+            with self.shaking_hands(transport, way, notes, cancel) as deadline:
+                self.known_hosts.check(trusted_as(hop, named), server_key(transport))
                 trusted = time.monotonic()
-                with translated(Stage.LOGIN, notes):
-                    log_in(transport, Visit(hop, self._means, notes, cancel, deadline))
+                self.log_in(transport, hop, notes, cancel, deadline)
         timings = {
             "connect": connected - started,
             "handshake": trusted - connected,
@@ -125,8 +126,31 @@ class Dialer:
         )
         return Session(transport, way, notes, timings)
 
+    def adopt(self, chain: Chain, session: Session) -> None:
+        """See `Bastions.adopt`."""
+        self._bastions.adopt(chain, session)
+
+    def log_in(
+        self, transport: LeanTransport, hop: Hop, notes: ServerNotes, cancel: Cancel, deadline: Deadline
+    ) -> Accepted:
+        """Raises: DeniedError, Withheld, TimedOut, ConnectionLost."""
+        with translated(Stage.LOGIN, notes):
+            return log_in(transport, Visit(hop, self._means, notes, cancel, deadline))
+
+    def methods_taken(self, transport: LeanTransport, hop: Hop, notes: ServerNotes) -> list[str]:
+        """What the server would take of the user; [] when it does not tell, or wants no proof and has let us in.
+
+        Raises: ConnectionLost.
+        """
+        with translated(Stage.LOGIN, notes):
+            return methods_taken(transport, hop.login.user) or []
+
+    def would_offer(self, hop: Hop) -> tuple[list[tuple[str, str]], list[str]]:
+        """See login.py."""
+        return would_offer(hop.login, self._means)
+
     @contextmanager
-    def _way(self, hop: Hop, chain: Chain, cancel: Cancel, named: str) -> Iterator[Way]:
+    def way(self, hop: Hop, chain: Chain, cancel: Cancel, named: str) -> Iterator[Way]:
         """A connection to a machine: through bastions, by its proxy command, or from here."""
         if chain:
             with self._bastions.tunnel(hop, chain, cancel, named) as tunnel:
@@ -136,21 +160,27 @@ class Dialer:
         else:
             yield connect(hop, cancel)
 
-    @contextmanager
-    def _shaking_hands(
-        self, hop: Hop, way: Way, notes: ServerNotes, cancel: Cancel
-    ) -> Iterator[tuple[LeanTransport, Deadline]]:
-        """A transport after its key exchange; closed again when anything inside fails or takes too long."""
+    def transport(self, hop: Hop, way: Way, notes: ServerNotes) -> LeanTransport:
+        """One that has not begun. Raises: NoCommonAlgorithm, UntrustedError."""
         try:
-            transport = new_transport(way, notes, self.known_hosts.kinds(hop), hop.algorithms)
+            return new_transport(way, notes, self.known_hosts.kinds(hop), hop.algorithms)
         except FleetError:
             way.close()
             raise
+
+    @contextmanager
+    def shaking_hands(
+        self, transport: LeanTransport, way: Way, notes: ServerNotes, cancel: Cancel
+    ) -> Iterator[Deadline]:
+        """The key exchange, and what is done inside, in time; when anything fails the transport is closed.
+
+        Yields: the deadline.
+        """
         try:
             with cancel.guard(self._login_timeout, way.abort) as guard:
                 try:
                     _shake_hands(transport, notes)
-                    yield transport, guard
+                    yield guard
                 except (UnreachableError, TimedOut):
                     cancel.check()
                     if guard.expired:
@@ -177,9 +207,15 @@ def _run_nothing(answer: Answer) -> Secret:
     raise SecretError(f"{answer.command[0]} is not run here")
 
 
-def _server_key(transport: Transport) -> ServerKey:
+def server_key(transport: Transport) -> ServerKey:
+    """The key that the server has shown, and proved to have."""
     key = transport.get_remote_server_key()
     return ServerKey(key.get_name(), key.asbytes())
+
+
+def trusted_as(hop: Hop, named: str) -> Hop:
+    """The machine as messages about its key name it: trusting a host takes in the bastions on the way to it."""
+    return msgspec.structs.replace(hop, name=named)
 
 
 def _too_slow(transport: Transport, seconds: float) -> FleetError:

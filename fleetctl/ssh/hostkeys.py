@@ -55,12 +55,12 @@ class KnownHosts:
                 raise
             self.add(host, key)
 
-    def judge(self, host: Hop, key: ServerKey) -> None:
-        """Pass when the key is known as the host's, whatever its policy.
+    def judge(self, host: Hop, key: ServerKey) -> Entry:
+        """The entry that vouches for the key, whatever the host's policy.
 
         Raises: HostKeyRevoked, HostKeyChanged, HostKeyUnknown.
         """
-        self._compare(host, key, self._known(host))
+        return self._compare(host, key, self._known(host))
 
     def add(self, host: Hop, key: ServerKey) -> None:
         """Append the key to the host's first known_hosts file, unless it is there already.
@@ -99,7 +99,7 @@ class KnownHosts:
             if self._held(path, host):
                 self._rewrite(path, name, "")
 
-    def _compare(self, host: Hop, key: ServerKey, known: Known) -> None:
+    def _compare(self, host: Hop, key: ServerKey, known: Known) -> Entry:
         place = lookup_name(host.address, host.port)
         facts = {"address": place, "offered": f"{key.kind} {key.fingerprint}"}
         if any(entry.revoked and entry.key == key for entry in known.own + known.bare):
@@ -109,8 +109,9 @@ class KnownHosts:
                 **facts,
             )
         held = [entry for entry in known.own if not entry.revoked]
-        if any(entry.key == key for entry in held or known.bare):
-            return
+        vouching = next((entry for entry in held or known.bare if entry.key == key), None)
+        if vouching is not None:
+            return vouching
         if not held:
             raise HostKeyUnknown(
                 f"the host key of {place} is not known: {key.kind} {key.fingerprint}",

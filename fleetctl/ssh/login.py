@@ -15,13 +15,13 @@ import paramiko
 from paramiko import Transport
 from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType
 
-from fleetctl.model import Secret
+from fleetctl.model import Login, Secret
 from fleetctl.ssh.denial import Denial, Problem
 from fleetctl.ssh.dialogue import Dialogue, Unanswered
 from fleetctl.ssh.identities import Identities, Identity
 from fleetctl.ssh.method import PasswordExpired, Refused, try_login
 from fleetctl.ssh.translate import FOREIGN
-from fleetctl.ssh.visit import Visit
+from fleetctl.ssh.visit import Means, Visit
 
 _QUESTIONS = "keyboard-interactive"
 
@@ -96,7 +96,34 @@ class _Course(msgspec.Struct):
         self.password_rejected |= proof.method == _QUESTIONS and self.dialogue.password_sent
 
 
-def log_in(transport: Transport, visit: Visit) -> None:
+class Accepted(msgspec.Struct, frozen=True):
+    """How a login went that succeeded.
+
+    Args:
+        by: what was accepted in the end; "" where the server wanted no proof.
+        before: what was offered before that, in order.
+    """
+
+    by: str
+    before: tuple[str, ...] = ()
+
+
+def would_offer(login: Login, means: Means) -> tuple[list[tuple[str, str]], list[str]]:
+    """What a login offers as long as nothing is accepted, and why something else cannot be offered.
+
+    Returns: the SSH method and the name of each, in order; sentences.
+    """
+    identities = Identities(login, means.ring, means.halves, means.patience)
+    order = [("publickey", identity.name) for identity in identities.offered()]
+    if login.answers or login.password is not None or means.person is not None:
+        order.append((_QUESTIONS, "answers to questions"))
+    if login.password is not None:
+        order.append(("password", "password"))
+    untried = [f"{identities.untried} further keys are left out"] if identities.untried else []
+    return order, [*(error.message for error in identities.problems.values()), *untried]
+
+
+def log_in(transport: Transport, visit: Visit) -> Accepted:
     """Authenticate, or say what was offered and what the server would take.
 
     Raises:
@@ -117,7 +144,7 @@ def log_in(transport: Transport, visit: Visit) -> None:
 
     try:
         if _any_accepted(transport, visit, course, identities):
-            return
+            return Accepted(course.trying.name() if course.trying is not None else "", tuple(course.offered))
     except FOREIGN as error:
         if not notes.refused_login or course.trying is None:
             raise
@@ -132,7 +159,8 @@ def _any_accepted(transport: Transport, visit: Visit, course: _Course, identitie
         with closing(_proofs(visit, course, identities)) as proofs:
             for proof in proofs:
                 if proof.method != "publickey" and course.allowed is None:
-                    course.allowed = _allowed(transport, visit.hop.login.user)  # no password for one who takes none
+                    # No password is sent to a server that takes none.
+                    course.allowed = methods_taken(transport, visit.hop.login.user)
                 if not transport.is_authenticated() and course.has_room_for(proof) and _hopeful(proof, visit, course):
                     accepted |= course.takes(proof, transport)
                 if transport.is_authenticated():
@@ -178,7 +206,7 @@ def _password_proof(visit: Visit, password: Secret) -> _Proof:
     return _Proof("password", b"", lambda: "password", attempt)
 
 
-def _allowed(transport: Transport, user: str) -> list[str] | None:
+def methods_taken(transport: Transport, user: str) -> list[str] | None:
     """What the server takes, asked by the method "none" (RFC 4252, 5.2), which may also be all it wants.
 
     None when it does not tell.

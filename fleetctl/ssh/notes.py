@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections import deque
 
+from fleetctl.ssh.offers import Offer
 from fleetctl.ssh.way import Way
 
 _BANNER = "Banner: "
@@ -28,7 +30,25 @@ class ServerNotes:
         self._way = way
         self._greeting: deque[str] = deque(maxlen=5)
         self._goodbye = ""
+        self._banner = ""
+        self._banner_at = 0.0
+        self._offer: Offer | None = None
         self._verbose = _logger.isEnabledFor(logging.DEBUG)
+
+    @property
+    def banner(self) -> str:
+        """The line by which it said that it speaks SSH; "" before it did."""
+        return self._banner
+
+    @property
+    def banner_at(self) -> float:
+        """When that came, on the monotonic clock."""
+        return self._banner_at
+
+    @property
+    def offer(self) -> Offer | None:
+        """What it offers in the first key exchange; None before it did."""
+        return self._offer
 
     @property
     def greeting(self) -> str:
@@ -49,6 +69,14 @@ class ServerNotes:
     def refused_login(self) -> bool:
         """Whether it disconnected because of the login, as after too many keys, and not for reasons of its own."""
         return "auth" in self._goodbye.lower()
+
+    def note_banner(self, line: str) -> None:
+        self._banner = line
+        self._banner_at = time.monotonic()
+
+    def note_offer(self, offer: Offer) -> None:
+        if self._offer is None:
+            self._offer = offer
 
     def log(self, level: int, message: str, *args: object) -> None:
         """Called by paramiko/transport.py: `_log`."""

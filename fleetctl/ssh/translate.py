@@ -101,13 +101,13 @@ def _handshake(error: Exception, notes: ServerNotes) -> HostError:
         if "no acceptable" in text:
             return NoCommonAlgorithm(
                 f"no algorithm in common: {_between_parentheses(text)}",
-                hint="the server is too old or too strict; compare `ssh -vv` with what it offers",
+                hint="the server is too old or too strict; `fleetctl doctor` tells what each side offers",
             )
         return ProtocolFailure(text, hint="is this an SSH-2 server?")
     if "Invalid SSH banner" in text:
         return _not_ssh(text)
     reason = notes.goodbye or _reason(error)
-    return ProtocolFailure(f"the key exchange failed: {reason}", hint="see `ssh -vv` or the server's log")
+    return ProtocolFailure(f"the key exchange failed: {reason}", hint="see the server's log")
 
 
 def _banner(error: Exception, notes: ServerNotes) -> HostError:

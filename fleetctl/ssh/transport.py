@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from paramiko import Channel, ChannelException, Message, SSHException, Transport
 
@@ -14,6 +14,7 @@ from fleetctl import __version__
 from fleetctl.model import Algorithms
 from fleetctl.ssh.algorithms import chosen
 from fleetctl.ssh.notes import ServerNotes
+from fleetctl.ssh.offers import Offer
 from fleetctl.ssh.packets import ChannelData, PacketLayer, Sink, WindowAdjust
 from fleetctl.ssh.pieces import Piece
 from fleetctl.ssh.translate import FOREIGN
@@ -69,8 +70,7 @@ def new_transport(wire: Way, notes: ServerNotes, known_kinds: list[str], wanted:
 
     Raises: NoCommonAlgorithm when there is code for none of those wanted.
     """
-    transport = LeanTransport(wire)
-    transport.logger = cast("logging.Logger", notes)
+    transport = LeanTransport(wire, notes)
     transport.banner_timeout = _UNBOUNDED_SECONDS
     transport.auth_timeout = _UNBOUNDED_SECONDS
     options = transport.get_security_options()
@@ -84,6 +84,12 @@ def new_transport(wire: Way, notes: ServerNotes, known_kinds: list[str], wanted:
     accepted = chosen(wanted.public_keys, _KEY_TYPES, _KEY_TYPES, "public key algorithms")
     transport.disabled_algorithms = {"pubkeys": [name for name in _KEY_TYPES if name not in accepted]}
     return transport
+
+
+def possible() -> Offer:
+    """All that paramiko has code for."""
+    of: Any = Transport
+    return Offer(of._preferred_kex, of._preferred_keys, of._preferred_ciphers, of._preferred_macs, True)  # noqa: SLF001
 
 
 def shake_hands(transport: Transport) -> None:
@@ -122,8 +128,10 @@ class LeanTransport(Transport):
     packetizer: PacketLayer
     _CLIENT_ID = f"fleetctl_{__version__}"
 
-    def __init__(self, wire: Way) -> None:
+    def __init__(self, wire: Way, notes: ServerNotes) -> None:
         super().__init__(cast("socket.socket", wire), packetizer_class=PacketLayer)
+        self.logger = cast("logging.Logger", notes)
+        self._notes = notes
         # Under self.lock: those without an answer yet, by the number of their channel.
         self._requests: dict[int, TunnelRequest] = {}
 
@@ -196,6 +204,27 @@ class LeanTransport(Transport):
             self.packetizer.sinks.pop(channel.get_id(), None)
         else:
             self.packetizer.sinks[channel.get_id()] = sink
+
+    @property
+    def offer(self) -> Offer:
+        """What we offer."""
+        options = self.get_security_options()
+        return Offer(tuple(options.kex), tuple(options.key_types), tuple(options.ciphers), tuple(options.digests), True)
+
+    @property
+    def strict(self) -> bool:
+        """Whether the key exchange took place as its strict form wants it."""
+        return bool(self.agreed_on_strict_kex)  # type: ignore[attr-defined]  # missing in types-paramiko
+
+    def _check_banner(self) -> None:
+        super()._check_banner()  # type: ignore[misc]  # missing in types-paramiko, as what follows
+        self._notes.note_banner(self.remote_version)
+
+    def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> Any:
+        lists = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]
+        if not ignore_first_byte:  # it is the server's, and not our own once more
+            self._notes.note_offer(Offer.parsed(lists))
+        return lists
 
     def get_exception(self) -> Exception | None:
         """What its thread met, as one of the kinds that we translate, whatever a server made of it.

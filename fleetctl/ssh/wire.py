@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Any, Protocol, cast
 
@@ -51,7 +51,7 @@ _MIN_RTT = struct.Struct("=148xI")
 ROUND_THE_WORLD = 0.3
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
-_Target = tuple[int, Any]
+Target = tuple[int, Any]
 """An address family and the place to connect to, in that family's form."""
 
 
@@ -95,6 +95,14 @@ class Wire:
     def ended(self) -> str:
         """Why it ended, as far as that is known on this side; else ""."""
         return "" if self._behind is None else self._behind.ended
+
+    @property
+    def peer(self) -> str:
+        """The address and port that it leads to; "" where it does not go by these."""
+        if self._sock.family not in {socket.AF_INET, socket.AF_INET6}:
+            return ""
+        address, port, *_ = self._sock.getpeername()
+        return place_of(address, port)
 
     @property
     def _closed(self) -> bool:
@@ -216,18 +224,25 @@ class Wire:
 
 
 def connect(hop: Hop, cancel: Cancel) -> Wire:
-    """Open a TCP connection to a machine, trying all of a name's addresses side by side as RFC 8305 does.
+    """Open a TCP connection to a machine.
+
+    Raises: as `resolve` and `connect_to`.
+    """
+    return connect_to(resolve(hop), hop, cancel)
+
+
+def connect_to(addresses: Iterable[Target], hop: Hop, cancel: Cancel) -> Wire:
+    """Open a TCP connection to a machine, trying all of its addresses side by side as RFC 8305 does.
 
     A further address is begun when the one before failed or has been silent for 250 ms.
 
     Raises:
-        NameUnknown: the address does not resolve.
         ConnectionRefused: every address refused.
         ConnectTimeout: none answered within its `connect_timeout`.
         NotConnected: any other failure.
         Cancelled: the run was called off meanwhile.
     """
-    targets = _resolve(hop)
+    targets = iter(addresses)
     deadline = time.monotonic() + hop.connect_timeout
     failure: OSError | None = None
     with selectors.PollSelector() as pending:
@@ -260,8 +275,11 @@ def connect(hop: Hop, cancel: Cancel) -> Wire:
                 _taken(key, pending).close()
 
 
-def _resolve(hop: Hop) -> Iterator[_Target]:
-    """The addresses to try, families in turn, beginning with the one the resolver prefers."""
+def resolve(hop: Hop) -> list[Target]:
+    """The addresses to try, families in turn, beginning with the one the resolver prefers.
+
+    Raises: NameUnknown.
+    """
     try:
         found = socket.getaddrinfo(hop.address, hop.port, _FAMILIES[hop.address_family], socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
@@ -270,13 +288,13 @@ def _resolve(hop: Hop) -> Iterator[_Target]:
             f"cannot resolve {hop.address}: {reason}",
             hint="check the spelling, or set `address` in the inventory",
         ) from error
-    by_family: dict[int, list[_Target]] = {}
+    by_family: dict[int, list[Target]] = {}
     for family, _, _, _, place in found:
         by_family.setdefault(family, []).append((family, place))
-    return (target for row in zip_longest(*by_family.values()) for target in row if target is not None)
+    return [target for row in zip_longest(*by_family.values()) for target in row if target is not None]
 
 
-def _begin(target: _Target, bind_address: str, pending: selectors.BaseSelector) -> None:
+def _begin(target: Target, bind_address: str, pending: selectors.BaseSelector) -> None:
     family, place = target
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
