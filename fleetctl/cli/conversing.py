@@ -45,10 +45,10 @@ def converse(
     set_verbosity(verbose)
     selection = only(word, files)
     fleet = open_fleet(selection, access, patience.pace)
+    (host,) = fleet.hosts(*wanted(selection), exclude=unwanted(selection))
+    warn_about([host])
     terminal = LocalTerminal(_STDIN)
     with fleet, Cancel() as cancel, Interrupts(cancel, terminal.restore):
-        (host,) = fleet.hosts(*wanted(selection), exclude=unwanted(selection))
-        warn_about([host])
         wants_pty = bool(terminal) and (not command or os.isatty(_STDOUT)) if pty is None else pty
         try:
             with fleet.session(host, cancel) as session:

@@ -38,8 +38,9 @@ def examine_and_show(
     set_verbosity(verbose)
     selection = only(word, files)
     screen = Screen.from_process()
-    with open_fleet(selection, access, patience.pace, privilege) as fleet, Cancel() as cancel, Interrupts(cancel):
-        (host,) = fleet.hosts(*wanted(selection), exclude=unwanted(selection))
+    fleet = open_fleet(selection, access, patience.pace, privilege)
+    (host,) = fleet.hosts(*wanted(selection), exclude=unwanted(selection))
+    with fleet, Cancel() as cancel, Interrupts(cancel):
         try:
             with closing(fleet.examine(host, cancel)) as steps:
                 taken = list(steps) if as_json else list(_shown(steps, CheckupLines(screen)))
