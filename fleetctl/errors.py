@@ -3,6 +3,7 @@
 FleetError                        code, message, hint, facts
 ├── UsageError                    the request itself is wrong; nothing was contacted (exit 2)
 │   ├── InventoryError            the inventory file(s), with every problem found
+│   ├── SshConfigError            the ssh_config file(s), with every problem found
 │   ├── TargetError               a target expression that selects nothing or cannot be read
 │   └── SecretError               a password or passphrase reference that cannot be resolved
 ├── HostError                     one host could not do its part
@@ -99,6 +100,16 @@ class InventoryError(UsageError):
     """The inventory cannot be used; `problems` lists everything found, in file order."""
 
     code = "inventory"
+
+    def __init__(self, problems: list[Problem], *, hint: str = "") -> None:
+        super().__init__("\n".join(map(str, problems)), hint=hint)
+        self.problems = problems
+
+
+class SshConfigError(UsageError):
+    """ssh_config cannot be used; `problems` lists what was found, in file order."""
+
+    code = "ssh-config"
 
     def __init__(self, problems: list[Problem], *, hint: str = "") -> None:
         super().__init__("\n".join(map(str, problems)), hint=hint)

@@ -9,18 +9,21 @@ import typer
 
 from fleetctl.cli.completion import complete_target
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import InventoryFiles, Selection, TargetWords
+from fleetctl.cli.options import InventoryFiles, Selection, SshConfigFile, TargetWords
 
 app = typer.Typer(help="Check and explain the inventory.", no_args_is_help=True)
 
 
 @app.command()
-def check(inventory: InventoryFiles = []) -> None:  # noqa: B006 - typer reads the default
+def check(
+    inventory: InventoryFiles = [],  # noqa: B006 - typer reads the default
+    ssh_config: SshConfigFile = None,
+) -> None:
     """Report every problem of the inventory, with file and line."""
     from fleetctl.cli.sources import load_inventory
     from fleetctl.cli.talk import warn
 
-    loaded = load_inventory(inventory)
+    loaded = load_inventory(inventory, ssh_config=ssh_config)
     for line in loaded.warnings:
         warn(line)
     hosts, groups = len(loaded.names), len(loaded.group_names)
@@ -31,12 +34,13 @@ def check(inventory: InventoryFiles = []) -> None:  # noqa: B006 - typer reads t
 def show(
     host: Annotated[str, typer.Argument(metavar="HOST", autocompletion=complete_target)],
     inventory: InventoryFiles = [],  # noqa: B006
+    ssh_config: SshConfigFile = None,
 ) -> None:
     """Every setting of a host and where it came from. Secrets are masked."""
     from fleetctl.cli.sources import load_inventory
     from fleetctl.views import Screen, render_table
 
-    settings = load_inventory(inventory).explain(host)
+    settings = load_inventory(inventory, ssh_config=ssh_config).explain(host)
     rows = [(setting.key, setting.value, setting.source) for setting in settings]
     render_table(Screen.from_process(), ("setting", "value", "from"), rows)
 

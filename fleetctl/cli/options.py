@@ -100,6 +100,15 @@ class SelectionBesideFiles(Selection, frozen=True):
     ] = msgspec.field(default_factory=list)  # fmt: skip
 
 
+SshConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-F", "--ssh-config", metavar="FILE", rich_help_panel=_LOGIN,
+        help="ssh_config file to use instead of ~/.ssh/config and the system's; none for none.",
+    ),
+]  # fmt: skip
+
+
 class Access(msgspec.Struct, frozen=True):
     """Settings of the login and the connection that win over the inventory."""
 
@@ -129,13 +138,7 @@ class Access(msgspec.Struct, frozen=True):
             help="Go through these bastions, the first one first; none for none.",
         ),
     ] = None  # fmt: skip
-    ssh_config: Annotated[
-        Path | None,
-        typer.Option(
-            "-F", "--ssh-config", metavar="FILE", rich_help_panel=_LOGIN,
-            help="ssh_config file to use instead of ~/.ssh/config and the system's; none for none.",
-        ),
-    ] = None  # fmt: skip
+    ssh_config: SshConfigFile = None
     forward_agent: Annotated[
         bool | None,
         typer.Option(

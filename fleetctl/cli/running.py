@@ -85,7 +85,7 @@ def open_fleet(
 
     Raises: InventoryError, TargetError, UsageError.
     """
-    inventory = load_inventory(selection.inventory, selection.host)
+    inventory = load_inventory(selection.inventory, selection.host, access.ssh_config)
     for line in inventory.warnings:
         warn(line)
     inventory.select(*wanted(selection), exclude=unwanted(selection))  # before anyone is asked for a password

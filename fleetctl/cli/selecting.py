@@ -71,7 +71,7 @@ def trust_command(selection: Selection, access: Access) -> str:
         words += ["-i", str(file)]
     for known in access.known_hosts:
         words += ["--known-hosts", known]
-    for option, named in (("--vault", access.vault), ("--vault-key", access.vault_key)):
+    for option, named in (("-F", access.ssh_config), ("--vault", access.vault), ("--vault-key", access.vault_key)):
         words += [option, str(named)] if named is not None else []
     for spec in selection.host:
         words += ["-H", _with_port(spec, access.port)]

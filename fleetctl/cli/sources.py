@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fleetctl.cli.talk import warn
 from fleetctl.errors import UsageError
-from fleetctl.inventory import Inventory, find_default, load
+from fleetctl.inventory import Inventory, find_default, load, ssh_config_sources
 
 
-def load_inventory(files: Sequence[Path], adhoc: Sequence[str] = ()) -> Inventory:
+def load_inventory(files: Sequence[Path], adhoc: Sequence[str] = (), ssh_config: Path | None = None) -> Inventory:
     """The merged inventory; with ad-hoc hosts alone, none is needed.
 
-    Raises: InventoryError; UsageError when there is no inventory at all.
+    Args:
+        ssh_config: what follows -F; None for the files that ssh reads.
+
+    Raises: InventoryError; UsageError when there is no inventory at all, or no such ssh_config file.
     """
     paths = list(files) or find_default()
     if not paths and not adhoc:
@@ -21,5 +25,5 @@ def load_inventory(files: Sequence[Path], adhoc: Sequence[str] = ()) -> Inventor
             hint="write ./inventory.yaml, name one with -i or $FLEETCTL_INVENTORY, or name hosts with -H; "
             "`fleetctl demo` needs none",
         )
-    inventory = load(paths)
+    inventory = load(paths, ssh_config_sources(ssh_config), warn)
     return inventory.with_hosts(adhoc) if adhoc else inventory

@@ -23,6 +23,7 @@ from fleetctl.inventory.providers import from_command
 from fleetctl.inventory.reading import add
 from fleetctl.inventory.records import Records
 from fleetctl.inventory.secrets import Resolver, Secrets, Wish, Wishes
+from fleetctl.inventory.ssh_config import Source, SshConfig
 from fleetctl.inventory.targets import Targets, plain
 from fleetctl.inventory.types import SECRETS, SecretRef
 from fleetctl.inventory.vault_place import VaultPlace
@@ -41,10 +42,11 @@ class Setting(msgspec.Struct, frozen=True):
 class Inventory:
     """Hosts by name, with groups, tags and settings. Immutable once loaded."""
 
-    def __init__(self, levels: Levels) -> None:
+    def __init__(self, levels: Levels, ssh_config: SshConfig) -> None:
         self._levels = levels
+        self._ssh_config = ssh_config
         self._membership = Membership(levels.groups)
-        self._precedence = Precedence(levels, self._membership)
+        self._precedence = Precedence(levels, self._membership, ssh_config)
         self._jumps = Jumps(self._precedence, levels.hosts)
         members = self._membership.members(levels.hosts)
         self._targets = Targets(levels.hosts, members, self._tags, self._variables)
@@ -106,7 +108,8 @@ class Inventory:
     ) -> list[Host]:
         """Hosts with every setting resolved, secrets fetched for these alone.
 
-        Raises: SecretError with every reference that cannot be resolved.
+        Raises: SecretError with every reference that cannot be resolved; SshConfigError; InventoryError when
+            ssh_config leads to a host in a circle.
         """
         wanted = list(names)
         secrets = Secrets(ask, self.hidden_variables, vault)
@@ -136,7 +139,10 @@ class Inventory:
         return from_command(answer.command, Path(answer.directory), self.hidden_variables)
 
     def explain(self, name: str) -> list[Setting]:
-        """Every setting of a host, its tags and its groups. Raises: TargetError when there is no such host."""
+        """Every setting of a host, its tags and its groups.
+
+        Raises: TargetError when there is no such host; SshConfigError.
+        """
         only = self._one(name)
         effective = self._precedence.of(only)
         settings = {"address": Given(only, "the host's name")} | effective.settings
@@ -152,13 +158,14 @@ class Inventory:
         Raises: UsageError when one cannot be read, or two name one host differently; InventoryError when jumps now go
             in a circle.
         """
-        named: dict[str, AdhocHost] = {}
+        hosts: dict[str, AdhocHost] = {}
         for said in map(parse_adhoc, specs):
-            if named.setdefault(said.name, said) != said:
+            if hosts.setdefault(said.name, said) != said:
                 hint = f"give each a name in an inventory: hosts: {{one: {{address: {said.address}, port: …}}, …}}"
                 raise UsageError(f"-H names {said.name} twice, with different users or ports", hint=hint)
-        levels = {name: self._adhoc_level(said) for name, said in named.items()}
-        inventory = Inventory(msgspec.structs.replace(self._levels, hosts=self._levels.hosts | levels))
+        named = {name: self._adhoc_level(said) for name, said in hosts.items()}
+        levels = msgspec.structs.replace(self._levels, hosts=self._levels.hosts | named)
+        inventory = Inventory(levels, self._ssh_config)
         if problems := inventory._jumps.problems():
             raise InventoryError(problems)
         return inventory
@@ -168,7 +175,6 @@ class Inventory:
         settings = {key: Given(value, COMMAND_LINE) for key, value in values.items() if value is not None}
         if (known := self._levels.hosts.get(said.name)) is not None:
             return msgspec.structs.replace(known, settings=known.settings | settings)
-        settings["address"] = Given(said.address, COMMAND_LINE)
         if (jump := self._levels.defaults.settings.get("jump")) is not None:
             settings["jump"] = msgspec.structs.replace(jump, value=self._jumps.up_to(said.name, jump.value))
         return Level(f"host {said.name}", settings)
@@ -214,21 +220,28 @@ class Inventory:
     def _tags(self) -> Mapping[str, Iterable[str]]:
         tags: dict[str, list[str]] = {}
         for name in self._levels.hosts:
-            for tag in self._precedence.of(name).tags:
+            for tag in self._precedence.stated(name).tags:
                 tags.setdefault(tag, []).append(name)
         return tags
 
     def _variables(self) -> Mapping[str, Iterable[str]]:
         found: dict[str, list[str]] = {}
         for name in self._levels.hosts:
-            for key, given in self._precedence.of(name).settings.items():
+            for key, given in self._precedence.stated(name).settings.items():
                 if key.startswith("vars."):
                     found.setdefault(f"{key[5:]}={plain(given.value)}", []).append(name)
         return found
 
 
-def load(paths: Sequence[Path]) -> Inventory:
+def load(
+    paths: Sequence[Path], ssh_config: Sequence[Source] = (), warn: Callable[[str], None] | None = None
+) -> Inventory:
     """The inventory of several files, put together. No file at all is an inventory without hosts.
+
+    Args:
+        ssh_config: files whose settings hold where the inventory gives none, as `ssh_config_sources` finds them. They
+            are read when the first host is resolved.
+        warn: takes a sentence on each of their directives that counts for a resolved host and is not honoured.
 
     Raises: InventoryError with every problem of every file.
     """
@@ -238,7 +251,7 @@ def load(paths: Sequence[Path]) -> Inventory:
         document = Document(path)
         add(document, levels)
         problems += document.problems
-    inventory = Inventory(levels)
+    inventory = Inventory(levels, SshConfig(ssh_config, hidden_variables(levels), warn))
     problems += inventory.problems()
     if problems:
         order = {path: place for place, path in enumerate(paths)}

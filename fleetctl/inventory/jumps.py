@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import takewhile
 
-from fleetctl.errors import FleetError, Problem
+from fleetctl.errors import FleetError, InventoryError, Problem
 from fleetctl.inventory.adhoc import parse_adhoc
 from fleetctl.inventory.levels import Given, Level
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.inventory.precedence import Precedence
+from fleetctl.inventory.ssh_config import LEVEL
 
 _MAX_HOPS = 16
 
@@ -22,16 +23,13 @@ class Jumps:
         self._hosts = hosts
         self._chains: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def through(self, words: tuple[str, ...]) -> tuple[str, ...]:
-        """The bastions that the words of a `jump` setting stand for, the first to be dialled first."""
-        if words not in self._chains:
-            chain: tuple[str, ...] = ()
-            for word in words:
-                hops = self._hops(word)
-                # A bastion whose own way is the one gone so far needs it once.
-                chain = hops if hops[: len(chain)] == chain else chain + hops
-            self._chains[words] = chain
-        return self._chains[words]
+    def through(self, name: str, given: Given) -> tuple[str, ...]:
+        """The bastions that a host's `jump` setting stands for, the first to be dialled first.
+
+        A host that is itself one of them is reached without itself.
+        Raises: InventoryError when ssh_config lets the way go in a circle.
+        """
+        return self._chain(given, self.up_to(name, given.value), (name,))
 
     def up_to(self, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
         """The words of a `jump` setting that lead to a host which is itself one of those bastions; else all of them."""
@@ -45,12 +43,36 @@ class Jumps:
         return list(search.problems)
 
     def _is(self, word: str, name: str) -> bool:
-        return word == name or (word not in self._hosts and parse_adhoc(word).name == name)
+        return word == name or self._name(word) == name
 
-    def _hops(self, word: str) -> tuple[str, ...]:
-        if word not in self._hosts:
-            return (word,)
-        return (*self.through(self._precedence.setting(word, "jump").value), word)
+    def _chain(self, given: Given, words: tuple[str, ...], path: tuple[str, ...]) -> tuple[str, ...]:
+        if words not in self._chains:
+            chain: tuple[str, ...] = ()
+            for word in words:
+                hops = self._hops(word, given, path, first=not chain)
+                # A bastion whose own way is the one gone so far needs it once.
+                chain = hops if hops[: len(chain)] == chain else chain + hops
+            self._chains[words] = chain
+        return self._chains[words]
+
+    def _hops(self, word: str, given: Given, path: tuple[str, ...], *, first: bool) -> tuple[str, ...]:
+        name = self._name(word)
+        if name in path:
+            raise InventoryError([given.problem(_circle(path, name))])
+        if len(path) > _MAX_HOPS:
+            raise InventoryError([given.problem(f"makes more than {_MAX_HOPS} hops to {path[0]}")])
+        onward = self._jump(word)
+        if onward.level == LEVEL and not first:
+            return (word,)  # as for ssh, which would come from the bastion before it
+        return (*self._chain(onward, self.up_to(name, onward.value), (*path, name)), word)
+
+    def _jump(self, word: str) -> Given:
+        if word in self._hosts:
+            return self._precedence.of(word).settings["jump"]
+        return self._precedence.outside(parse_adhoc(word))["jump"]
+
+    def _name(self, word: str) -> str:
+        return word if word in self._hosts else parse_adhoc(word).name
 
 
 class _Search:
@@ -66,7 +88,7 @@ class _Search:
     def length(self, name: str, path: tuple[str, ...]) -> int:
         """How many hops lead to a host."""
         if name not in self._lengths:
-            given = self._precedence.setting(name, "jump")
+            given = self._precedence.stated_jump(name)
             length = sum(self._hop(word, given, (*path, name)) for word in given.value)
             if length > _MAX_HOPS:
                 self._complain(given, f"makes {length} hops to {name}, and {_MAX_HOPS} are the most")
@@ -75,8 +97,7 @@ class _Search:
 
     def _hop(self, word: str, given: Given, path: tuple[str, ...]) -> int:
         if word in path:
-            circle = " → ".join([*path[path.index(word) :], word])
-            self._complain(given, f"jumps go in a circle: {circle}; give {path[-1]} `jump: []` to end it")
+            self._complain(given, _circle(path, word))
         elif len(path) > _MAX_HOPS:
             self._complain(given, f"makes more than {_MAX_HOPS} hops to {path[0]}")
         elif word in self._hosts:
@@ -94,7 +115,7 @@ class _Search:
 
     def _fault(self, word: str) -> str:
         """What is wrong with a bastion that is no host of the inventory, or ""."""
-        if not any(char in word for char in ".@:"):
+        if not any(char in word for char in ".@:") and not self._precedence.has_alias(word):
             return f"no such host: {word}{did_you_mean(word, self._hosts)}"
         try:
             parse_adhoc(word)
@@ -104,3 +125,8 @@ class _Search:
 
     def _complain(self, given: Given, message: str) -> None:
         self.problems[given.problem(message)] = None
+
+
+def _circle(path: tuple[str, ...], name: str) -> str:
+    circle = " → ".join([*path[path.index(name) :], name])
+    return f"jumps go in a circle: {circle}; give {path[-1]} `jump: []` to end it"

@@ -1,4 +1,4 @@
-"""Which setting wins: command line > host > nearest group > outer group > defaults > built-in."""
+"""Which setting wins: command line > host > nearest group > outer group > defaults > ssh_config > built-in."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from fleetctl.errors import Problem
 from fleetctl.inventory.adhoc import AdhocHost
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Groups, Membership
+from fleetctl.inventory.ssh_config import Said, SshConfig
 from fleetctl.model import AddressFamily, ElevationMethod, HostKeyPolicy, Secret
 
 COMMAND_LINE = "command line"
+_WAYS = {"jump", "proxy_command"}
+"""Settings for one thing, so that who says one of them has said both."""
+
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 Settings = dict[str, Given]
@@ -56,6 +60,8 @@ class Overrides(msgspec.Struct, frozen=True):
         """The settings with these on top, but for what was said of this very host on the command line."""
         values = msgspec.structs.asdict(self).items()
         given = {name: Given(value, COMMAND_LINE) for name, value in values if value is not None}
+        if self.jump is not None:
+            given["proxy_command"] = Given("", COMMAND_LINE)  # one way there, as with ssh -J
         if not given:
             return settings
         return settings | given | {name: one for name, one in settings.items() if one.level == COMMAND_LINE}
@@ -74,15 +80,27 @@ class Effective(msgspec.Struct, frozen=True):
 class Precedence:
     """Resolves levels. What hosts of the same groups have in common is worked out once."""
 
-    def __init__(self, levels: Levels, membership: Membership) -> None:
+    def __init__(self, levels: Levels, membership: Membership, ssh_config: SshConfig) -> None:
         self._levels = levels
         self._membership = membership
-        self._base = built_in().under(levels.defaults.settings, levels.defaults.tags)
+        self._ssh_config = ssh_config
+        self._built_in = built_in()
         self._by_groups: dict[Groups, Effective] = {}
         self._disputes: dict[Groups, dict[str, tuple[Given, Given]]] = {}
 
-    def of(self, name: str) -> Effective:
-        """All that holds for a host but the command line's overrides."""
+    def of(self, name: str, line: Overrides | None = None) -> Effective:
+        """All that holds for a host but the command line's overrides.
+
+        Args:
+            line: these; ssh_config may say one thing or the other depending on the user or the port.
+
+        Raises: SshConfigError.
+        """
+        stated = self.stated(name)
+        return Effective(self._whole(name, stated.settings, line or Overrides()), stated.tags)
+
+    def stated(self, name: str) -> Effective:
+        """What the inventory says of a host, and nobody else."""
         level = self._levels.hosts[name]
         return self._common(name).under(level.settings, level.tags)
 
@@ -90,15 +108,33 @@ class Precedence:
         """Whether it is a host of the inventory."""
         return name in self._levels.hosts
 
-    def outside(self, said: AdhocHost) -> Settings:
-        """The settings of a bastion that is no host of the inventory: what holds for all hosts, and what was said."""
-        values = {"address": said.address, "user": said.user, "port": said.port, "jump": ()}
-        given = {key: Given(value, "jump") for key, value in values.items() if value is not None}
-        return self._base.settings | given
+    def has_alias(self, name: str) -> bool:
+        """Whether ssh_config has something to say of just this host."""
+        return self._ssh_config.names(name)
 
-    def setting(self, name: str, key: str) -> Given:
-        """One setting of a host, which must have a built-in value."""
-        return self._levels.hosts[name].settings.get(key) or self._common(name).settings[key]
+    def outside(self, said: AdhocHost, line: Overrides | None = None) -> Settings:
+        """The settings of a bastion that is no host of the inventory: what holds for all hosts, and what was said.
+
+        The way to it can only be ssh_config's: the defaults' own goes through it.
+        """
+        values = {"user": said.user, "port": said.port}
+        stated = {key: given for key, given in self._levels.defaults.settings.items() if key != "jump"}
+        stated |= {key: Given(value, "jump") for key, value in values.items() if value is not None}
+        return self._whole(said.name, stated, line or Overrides())
+
+    def stated_jump(self, name: str) -> Given:
+        """The bastions that the inventory gives a host."""
+        stated = self._levels.hosts[name].settings.get("jump") or self._common(name).settings.get("jump")
+        return stated or self._built_in.settings["jump"]
+
+    def _whole(self, name: str, stated: Settings, line: Overrides) -> Settings:
+        """What is built in, under what ssh_config says, under what was stated nearer."""
+        nearer = line.over(stated)
+        said = Said(**{key: nearer[key].value for key in Said.__struct_fields__ if key in nearer})
+        found = self._ssh_config.settings(name, said)
+        if found and not stated.keys().isdisjoint(_WAYS):
+            found = {key: given for key, given in found.items() if key not in _WAYS}
+        return self._built_in.settings | found | stated
 
     def problems(self) -> list[Problem]:
         """Groups that contradict each other at the same distance, where nothing nearer decides."""
@@ -117,7 +153,7 @@ class Precedence:
         return self._by_groups[listing]
 
     def _combine(self, listing: Groups) -> None:
-        effective = self._base
+        effective = Effective(self._levels.defaults.settings, self._levels.defaults.tags)
         open_disputes: dict[str, tuple[Given, Given]] = {}
         for ring in reversed(self._membership.rings(listing)):
             levels = [self._levels.groups[group] for group in ring]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fleetctl.errors import InventoryError
 from fleetctl.inventory.adhoc import parse_adhoc
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given
@@ -11,6 +12,7 @@ from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import Overrides, Precedence, Settings
 from fleetctl.inventory.providers import check_commands_of
 from fleetctl.inventory.secrets import Resolver
+from fleetctl.inventory.ssh_config import Tokens, expand_command
 from fleetctl.inventory.types import SecretRef
 from fleetctl.model import Algorithms, Answer, Elevation, Hop, Host, Login, Secret
 
@@ -42,13 +44,13 @@ class Records:
         self._hops: dict[str, Hop] = {}
 
     def make(self, name: str) -> Host:
-        """Raises: SecretError."""
-        effective = self._precedence.of(name)
+        """Raises: SecretError, SshConfigError, InventoryError when ssh_config leads in a circle."""
+        effective = self._precedence.of(name, self._overrides)
         settings = self._overrides.over(effective.settings)
         value = {key: given.value for key, given in settings.items()}
         return Host(
             **self._connection(name, settings, self._secrets),
-            jump=tuple(map(self._hop, self._jumps.through(self._jumps.up_to(name, value["jump"])))),
+            jump=tuple(map(self._hop, self._jumps.through(name, settings["jump"]))),
             elevation=_elevation(settings, self._secrets),
             forward_agent=value["forward_agent"],
             send_env=_by_key("send_env.", value),
@@ -61,10 +63,10 @@ class Records:
     def _hop(self, word: str) -> Hop:
         if word not in self._hops:
             if self._precedence.knows(word):
-                name, settings = word, self._precedence.of(word).settings
+                name, settings = word, self._precedence.of(word, self._overrides.on_the_way).settings
             else:
                 said = parse_adhoc(word)
-                name, settings = said.name, self._precedence.outside(said)
+                name, settings = said.name, self._precedence.outside(said, self._overrides.on_the_way)
             self._hops[word] = Hop(
                 **self._connection(name, self._overrides.on_the_way.over(settings), self._on_the_way)
             )
@@ -75,11 +77,13 @@ class Records:
         value = {key: given.value for key, given in settings.items()}
         alike = (
             "port", "known_hosts", "host_key_policy", "host_key_alias", "connect_timeout", "address_family",
-            "bind_address", "proxy_command", "keepalive", "keepalive_count",
+            "bind_address", "keepalive", "keepalive_count",
         )  # fmt: skip
+        address = value.get("address", name)
         return {
             "name": name,
-            "address": value.get("address", name),
+            "address": address,
+            "proxy_command": _proxy_command(settings, Tokens(name, address, value["port"], value["user"])),
             "login": self._login(settings, secrets),
             "algorithms": Algorithms(**{key: value[key] for key in Algorithms.__struct_fields__}),
             **{key: value[key] for key in alike},
@@ -123,6 +127,15 @@ def _elevation(settings: Settings, secrets: Resolver | None) -> Elevation | None
 def _secret(settings: Settings, key: str, secrets: Resolver | None) -> Secret | None:
     given = settings.get(key)
     return None if given is None or secrets is None else secrets.resolve(given)
+
+
+def _proxy_command(settings: Settings, tokens: Tokens) -> str:
+    """The command line with what `%h`, `%p`, `%r` and `%n` stand for. Raises: InventoryError."""
+    given = settings["proxy_command"]
+    try:
+        return expand_command(given.value, tokens)
+    except ValueError as error:
+        raise InventoryError([given.problem(str(error))]) from error
 
 
 def _by_key(prefix: str, value: dict[str, Any]) -> dict[str, Any]:

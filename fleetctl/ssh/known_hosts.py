@@ -204,6 +204,8 @@ def writable(path: Path) -> Iterator[BinaryIO]:
 def rewrite(path: Path, name: str, line: str) -> None:
     """Take the name out and put a line in its place, whole or not at all; every other byte stays. Hold its lock."""
     path = path.resolve()
+    if not path.is_file():  # /dev/null, say: renamed onto, it would be no device any more
+        raise OSError(errno.EINVAL, "not a regular file")
     lines = path.read_bytes().decode(errors="surrogateescape").split("\n")
     kept = "\n".join(one for one in (_without(one, name) for one in lines) if one is not None)
     end = "\n" if line and kept and not kept.endswith("\n") else ""
