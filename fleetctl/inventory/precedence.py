@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from fleetctl.errors import Problem
 from fleetctl.inventory.adhoc import AdhocHost
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Groups, Membership
-from fleetctl.inventory.ssh_config import Said, SshConfig
+from fleetctl.inventory.ssh_config import Said, SshConfig, local_user
 from fleetctl.model import AddressFamily, ElevationMethod, HostKeyPolicy, Secret
 
 COMMAND_LINE = "command line"
@@ -190,7 +189,7 @@ def built_in() -> Effective:
     ssh = Path.home() / ".ssh"
     values = {
         "port": 22,
-        "user": _current_user(),
+        "user": local_user(),
         "keys": tuple(str(ssh / name) for name in _DEFAULT_KEYS if (ssh / name).is_file()),
         "agent": bool(os.environ.get("SSH_AUTH_SOCK")),
         "certificates": (),
@@ -217,11 +216,3 @@ def built_in() -> Effective:
         "sudo_method": ElevationMethod.SUDO,
     }
     return Effective({name: Given(value, "built-in") for name, value in values.items()}, {})
-
-
-def _current_user() -> str:
-    """The name of the user who runs this; its number where it has none, as in many containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -8,6 +8,6 @@ from fleetctl.inventory.ssh_config.files import Source, sources
 from fleetctl.inventory.ssh_config.gathered import Said
 from fleetctl.inventory.ssh_config.lines import LEVEL
 from fleetctl.inventory.ssh_config.resolving import SshConfig
-from fleetctl.inventory.ssh_config.tokens import Tokens, expand_command
+from fleetctl.inventory.ssh_config.tokens import Tokens, expand_command, local_user
 
-__all__ = ["LEVEL", "Said", "Source", "SshConfig", "Tokens", "expand_command", "sources"]
+__all__ = ["LEVEL", "Said", "Source", "SshConfig", "Tokens", "expand_command", "local_user", "sources"]

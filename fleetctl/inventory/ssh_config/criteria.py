@@ -8,21 +8,27 @@ from typing import Protocol
 import msgspec
 
 from fleetctl.inventory.ssh_config.lines import Line
-from fleetctl.inventory.ssh_config.patterns import in_list
+from fleetctl.inventory.ssh_config.patterns import Match, list_matcher
 from fleetctl.inventory.ssh_config.tokens import ALL, Tokens, expand_command, local_user
 
 _ALONE = {"all", "canonical", "final"}
-_JUDGED = {"exec", "host", "localuser", "originalhost", "tagged", "user"}
+_KNOWN = {*_ALONE, "exec", "host", "localuser", "originalhost", "tagged", "user"}
 _KNOWN_TO_SSH = {"command", "localnetwork", "sessiontype", "version"}
 
 
 class Criterion(msgspec.Struct, frozen=True):
-    """`user deploy` of a Match line; `negated` where a `!` stands before it."""
+    """`user deploy` of a Match line.
+
+    Args:
+        negated: whether a `!` stands before it.
+        matches: tells whether a text is what the argument asks for.
+    """
 
     kind: str
     argument: str
     negated: bool
     line: Line
+    matches: Match
 
 
 class Known(Protocol):
@@ -34,7 +40,7 @@ class Known(Protocol):
 
 
 def parse(line: Line) -> tuple[Criterion, ...]:
-    """Raises: ValueError."""
+    """The criteria of a line, those that cannot be judged last. Raises: ValueError."""
     found: list[Criterion] = []
     words = [*line.words]
     while words:
@@ -47,10 +53,11 @@ def parse(line: Line) -> tuple[Criterion, ...]:
             if not words:
                 raise ValueError(f"Match: {kind} needs an argument")
             argument = words.pop(0)
-        found.append(Criterion(kind, argument, negated, line))
+        patterns = argument.lower() if kind in {"host", "originalhost"} else argument
+        found.append(Criterion(kind, argument, negated, line, list_matcher(patterns)))
     if not found:
         raise ValueError("Match needs a criterion")
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: one.kind not in _KNOWN))
 
 
 def met(
@@ -67,47 +74,24 @@ def met(
         run: runs a command, and says whether it succeeds, or why that is not known.
         tell: takes a warning; of what cannot be judged only where all else holds.
     """
-    judged = [one for one in criteria if one.kind in _JUDGED | _ALONE]
-    for one in judged:
-        if not _holds(one, known, final, run, tell):
-            return False
     for one in criteria:
-        if one.kind not in _JUDGED | _ALONE:
+        if one.kind not in _KNOWN:
             said = "" if one.kind in _KNOWN_TO_SSH else ", which is no criterion known to it"
             tell(one.line, f"fleetctl cannot judge `Match {one.kind}`{said}: what follows does not count")
+            return False
+        holds = _succeeds(one, known, run) if one.kind == "exec" else _matches(one, known, final)
+        if isinstance(holds, str):
+            tell(one.line, f"Match exec: {holds}: what follows does not count")
+            return False
+        if holds == one.negated:
             return False
     return True
 
 
-def _holds(
-    one: Criterion,
-    known: Known,
-    final: bool,
-    run: Callable[[str], bool | str],
-    tell: Callable[[Line, str], None],
-) -> bool:
-    if one.kind == "exec":
-        ended = _succeeds(one, known, run)
-        if isinstance(ended, str):
-            tell(one.line, f"Match exec: {ended}: what follows does not count")
-            return False
-        return ended != one.negated
-    return _matches(one, known, final) != one.negated
-
-
 def _matches(one: Criterion, known: Known, final: bool) -> bool:
-    match one.kind:
-        case "all":
-            return True
-        case "final" | "canonical":
-            return final
-        case "host" | "originalhost":
-            tokens = known.tokens()
-            return in_list((tokens.host if one.kind == "host" else tokens.name).lower(), one.argument.lower())
-        case "user" | "localuser":
-            return in_list(known.tokens().user if one.kind == "user" else local_user(), one.argument)
-        case _:
-            return in_list(known.tag, one.argument)
+    if one.kind in _ALONE:
+        return one.kind == "all" or final
+    return bool(one.matches(_SUBJECTS[one.kind](known)))
 
 
 def _succeeds(one: Criterion, known: Known, run: Callable[[str], bool | str]) -> bool | str:
@@ -115,3 +99,12 @@ def _succeeds(one: Criterion, known: Known, run: Callable[[str], bool | str]) ->
         return run(expand_command(one.argument, known.tokens(), ALL))
     except ValueError as error:
         return str(error)
+
+
+_SUBJECTS: dict[str, Callable[[Known], str]] = {
+    "host": lambda known: known.tokens().host,
+    "originalhost": lambda known: known.tokens().name.lower(),
+    "user": lambda known: known.tokens().user,
+    "localuser": lambda _: local_user(),
+    "tagged": lambda known: known.tag,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fleetctl.inventory.ssh_config.lines import Line
-from fleetctl.inventory.ssh_config.patterns import in_list
+from fleetctl.inventory.ssh_config.patterns import list_matcher
 from fleetctl.inventory.ssh_config.tokens import Tokens, expand, expand_variables, local_user
 
 _ALL_COUNT = {"certificatefile", "identityfile", "sendenv"}
@@ -30,6 +30,13 @@ class Gathered:
         self.said = said
         self.first: dict[str, Line] = {}
         self.all: dict[str, list[Line]] = {}
+        self._tokens: Tokens | None = None
+        self._settled_host = ""
+
+    def settle_host(self) -> str:
+        """Hold to the address that is known now, as ssh does in its second reading. Raises: ValueError."""
+        self._settled_host = self.host
+        return self._settled_host
 
     def take(self, line: Line) -> None:
         keyword = line.keyword
@@ -37,8 +44,9 @@ class Gathered:
             lines = self.all.setdefault(keyword, [])
             if line not in lines:  # the second reading meets them again
                 lines.append(line)
-        elif keyword not in self.first and not self._has_another_way(keyword):
+        elif keyword not in self.first and not self._comes_too_late(keyword):
             self.first[keyword] = line
+            self._tokens = None
 
     @property
     def tag(self) -> str:
@@ -46,19 +54,26 @@ class Gathered:
 
     def ignores(self, keyword: str) -> bool:
         """Whether IgnoreUnknown names a keyword."""
-        return in_list(keyword, self._word("ignoreunknown").lower())
+        return bool(list_matcher(self._word("ignoreunknown").lower())(keyword))
 
     @property
     def host(self) -> str:
         """The name or address to connect to. Raises: ValueError."""
+        if self._settled_host:
+            return self._settled_host
         if self.said.address is not None:
-            return self.said.address
+            return self.said.address.lower()
         named = self._word("hostname")
         whole = Tokens(self.name, self.name, 0, "")
         return (expand(named, whole, "h") if named else self.name).lower()
 
     def tokens(self) -> Tokens:
         """What the tokens stand for as far as is known now. Raises: ValueError."""
+        if self._tokens is None:
+            self._tokens = self._find_tokens()
+        return self._tokens
+
+    def _find_tokens(self) -> Tokens:
         port = self._word("port")
         jump = self._word("proxyjump")
         without_user = Tokens(
@@ -72,8 +87,10 @@ class Gathered:
         named = self.said.user or expand_variables(expand(self._word("user"), without_user, _IN_USER))
         return msgspec.structs.replace(without_user, user=named or local_user())
 
-    def _has_another_way(self, keyword: str) -> bool:
+    def _comes_too_late(self, keyword: str) -> bool:
         """Of ProxyJump and ProxyCommand the first wins; a `ProxyJump none` leaves the way to a ProxyCommand."""
+        if keyword == "hostname":
+            return bool(self._settled_host)
         if keyword == "proxyjump":
             return "proxycommand" in self.first
         return keyword == "proxycommand" and self._word("proxyjump").lower() not in {"", "none"}

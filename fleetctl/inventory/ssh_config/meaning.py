@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -12,7 +13,7 @@ from fleetctl.inventory.levels import Given
 from fleetctl.inventory.ssh_config.gathered import Gathered
 from fleetctl.inventory.ssh_config.lines import Line
 from fleetctl.inventory.ssh_config.patterns import matcher
-from fleetctl.inventory.ssh_config.tokens import at_home, expand_path
+from fleetctl.inventory.ssh_config.tokens import Tokens, at_home, expand_path
 from fleetctl.inventory.ssh_config.unfollowed import complaint
 from fleetctl.inventory.ssh_config.values import LAST, READERS, About, Tell, Values, one
 
@@ -34,7 +35,7 @@ def settings_of(gathered: Gathered, hidden: frozenset[str], tell: Tell) -> Setti
     Raises: SshConfigError when a value makes no sense.
     """
     about = _about(gathered, tell)
-    found = _sent(gathered.all.get("sendenv", ()), hidden)
+    found = dict(_sent(tuple(gathered.all.get("sendenv", ())), hidden))
     found |= _with_files(gathered.all, about)
     found |= _known_hosts(gathered.first, about)
     for readers in (READERS, LAST):
@@ -75,13 +76,25 @@ def _with_files(lines: Mapping[str, Iterable[Line]], about: About) -> Settings:
 
 def _paths(line: Line, about: About) -> list[str]:
     """Raises: SshConfigError."""
+    if "%" not in line.rest:
+        return _fixed_paths(line)
+    return _expanded(line, about.tokens)
+
+
+@lru_cache(16_384)
+def _fixed_paths(line: Line) -> list[str]:
+    """Those of a line that are the same for every host."""
+    return _expanded(line, Tokens("", "", 0, ""))
+
+
+def _expanded(line: Line, tokens: Tokens) -> list[str]:
     words = [one(line)] if line.keyword in _FILES else list(line.words)
     if [word.lower() for word in words] == ["none"]:
         return []
     try:
         if line.keyword == "globalknownhostsfile":
             return [at_home(word) for word in words]
-        return [expand_path(word, about.tokens) for word in words]
+        return [expand_path(word, tokens) for word in words]
     except ValueError as error:
         raise SshConfigError([line.problem(str(error))]) from error
 
@@ -100,7 +113,8 @@ def _known_hosts(first: Mapping[str, Line], about: About) -> Settings:
     return {"known_hosts": given[0].given(tuple(files))}
 
 
-def _sent(lines: Iterable[Line], hidden: frozenset[str]) -> Settings:
+@lru_cache(256)  # thousands of hosts have the same few lines
+def _sent(lines: tuple[Line, ...], hidden: frozenset[str]) -> Settings:
     """Variables that SendEnv names, from our environment. `-pattern` takes back patterns given before."""
     patterns: dict[str, Line] = {}
     for line in lines:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 Match = Callable[[str], object]
 _WILD = re.compile(r"\*+|\?")
 
 
-@lru_cache(4096)
 def matcher(pattern: str) -> Match:
     """What tells whether a whole text matches one pattern, which begins with no `!`."""
     if pattern.strip("*") == "":
@@ -22,20 +20,14 @@ def matcher(pattern: str) -> Match:
     return re.compile("".join(wild.get(piece[:1]) or re.escape(piece) for piece in pieces), re.DOTALL).fullmatch
 
 
-def in_list(text: str, patterns: str) -> bool:
-    """Whether a text matches one of the patterns between commas, and none of those with `!`."""
-    return in_patterns(text, patterns.split(","))
-
-
-def in_patterns(text: str, patterns: Iterable[str]) -> bool:
-    found = False
-    for pattern in patterns:
-        unwanted = pattern.startswith("!")
-        if matcher(pattern[unwanted:])(text):
-            if unwanted:
-                return False
-            found = True
-    return found
+def list_matcher(patterns: str) -> Match:
+    """What tells whether a text matches one of the patterns between commas, and none of those with `!`."""
+    words = patterns.split(",")
+    wanted = [matcher(word) for word in words if not word.startswith("!")]
+    unwanted = [matcher(word[1:]) for word in words if word.startswith("!")]
+    if len(wanted) == 1 and not unwanted:
+        return wanted[0]
+    return lambda text: any(match(text) for match in wanted) and not any(match(text) for match in unwanted)
 
 
 class HostPatterns:
@@ -44,7 +36,9 @@ class HostPatterns:
     def __init__(self) -> None:
         self._all: list[int] = []
         self._plain: dict[str, list[int]] = {}
-        self._wild: list[tuple[Match, int]] = []
+        # By the letters they begin with or, where they begin with a wildcard, end with.
+        self._wild: dict[str, list[tuple[Match, int]]] = {}
+        self._wild_end: dict[str, list[tuple[Match, int]]] = {}
         self._except: dict[int, list[Match]] = {}
 
     def add(self, number: int, patterns: Iterable[str]) -> None:
@@ -55,9 +49,14 @@ class HostPatterns:
             elif pattern and not pattern.strip("*"):
                 self._all.append(number)
             elif _WILD.search(pattern):
-                self._wild.append((matcher(pattern), number))
+                self._add_wild(number, pattern)
             else:
                 self._plain.setdefault(pattern, []).append(number)
+
+    def _add_wild(self, number: int, pattern: str) -> None:
+        pieces = _WILD.split(pattern)
+        index, key = (self._wild, pieces[0]) if pieces[0] else (self._wild_end, pieces[-1])
+        index.setdefault(key, []).append((matcher(pattern), number))
 
     def about(self, name: str) -> set[int]:
         """The numbers of the lines that match a name."""
@@ -68,7 +67,11 @@ class HostPatterns:
         return bool(self._without_excepted(name, set(self._named(name))))
 
     def _named(self, name: str) -> list[int]:
-        return [*self._plain.get(name, ()), *(number for match, number in self._wild if match(name))]
+        found = list(self._plain.get(name, ()))
+        for place in range(len(name) + 1):
+            for likely in (self._wild.get(name[:place]), self._wild_end.get(name[place:])):
+                found += [number for match, number in likely or () if match(name)]
+        return found
 
     def _without_excepted(self, name: str, found: set[int]) -> set[int]:
         if not self._except:

@@ -57,7 +57,7 @@ class SshConfig:
         gathered = Gathered(name, said)
         self._gather(gathered, name, final=False)
         if self._layout.has_final or _is_canonicalized(gathered):
-            self._gather(gathered, gathered.host, final=True)
+            self._gather(gathered, gathered.settle_host(), final=True)
         return gathered
 
     def _gather(self, gathered: Gathered, name: str, *, final: bool) -> None:

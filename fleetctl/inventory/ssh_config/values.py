@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -66,13 +65,9 @@ def _user(line: Line, about: About) -> Values:
 
 def _port(line: Line, _: About) -> Values:
     word = one(line)
-    try:
-        port = int(word) if word.isdecimal() else socket.getservbyname(word, "tcp")
-    except OSError:
-        port = 0
-    if not 1 <= port <= 65535:
-        raise ValueError(f"{word!r} is no port")
-    return [("port", port)]
+    if not (word.isdecimal() and 1 <= int(word[:6]) <= 65535):
+        raise ValueError(f"{word!r} is no port: write a number")
+    return [("port", int(word))]
 
 
 def _flag(line: Line) -> bool:

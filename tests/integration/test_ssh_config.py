@@ -1,0 +1,112 @@
+"""ssh_config through the installed command and a real sshd: hosts are reached as their owners' ssh reaches them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.fleetctl import Fleetctl
+from tests.support.sshd import Sshd
+
+ADDRESS = "127.0.1.1"
+
+
+def block(sshd: Sshd, directory: Path, *more: str) -> str:
+    """Lines for the alias `box`, which is the server."""
+    known = sshd.known_hosts(directory / "known_hosts", [ADDRESS], ("ed25519",))
+    lines = [
+        "Host box", f"HostName {ADDRESS}", f"Port {sshd.port}", f"User {sshd.user}", f"IdentityFile {sshd.key()}",
+        "IdentitiesOnly yes", f"UserKnownHostsFile {known}", "StrictHostKeyChecking yes", *more,
+    ]  # fmt: skip
+    return "\n  ".join(lines) + "\n"
+
+
+@pytest.fixture
+def config(sshd: Sshd, tmp_path: Path) -> Path:
+    path = tmp_path / "cfg"
+    path.write_text(block(sshd, tmp_path))
+    return path
+
+
+def test_an_alias_of_a_named_file_is_reached(fleetctl: Fleetctl, sshd: Sshd, config: Path) -> None:
+    ran = fleetctl("run", "-F", config, "-H", "box", "--", "whoami")
+    assert (ran.exit_code, ran.stdout.split()[-1], ran.stderr.count("warning")) == (0, sshd.user, 0), ran.stderr
+
+
+def test_the_users_own_file_is_read_without_being_named(fleetctl: Fleetctl, sshd: Sshd, config: Path) -> None:
+    (fleetctl.home / ".ssh").mkdir(mode=0o700)
+    own = fleetctl.home / ".ssh" / "config"
+    own.write_text("Include conf.d/*\n")
+    own.chmod(0o600)
+    (fleetctl.home / ".ssh" / "conf.d").mkdir()
+    config.rename(fleetctl.home / ".ssh" / "conf.d" / "box")
+    (fleetctl.home / "inventory.yaml").write_text("hosts: [box]\n")
+    for command in (["run", "true"], ["ping"], ["run", "-i", "inventory.yaml", "true"]):
+        more = ["-H", "box"] if "-i" not in command else []
+        assert fleetctl(command[0], *more, *command[1:]).exit_code == 0
+    assert fleetctl("run", "-F", "none", "-H", "box", "true").exit_code == 3
+    own.chmod(0o666)
+    ran = fleetctl("run", "-H", "box", "true")
+    assert ran.exit_code == 2
+    assert "fleetctl: ~/.ssh/config: bad owner or permissions" in ran.stderr
+
+
+def test_a_named_file_that_is_not_there_ends_it_before_anything_is_contacted(fleetctl: Fleetctl) -> None:
+    ran = fleetctl("run", "-F", "nowhere", "-H", "box", "true")
+    assert ran.exit_code == 2
+    assert "ssh_config file nowhere: there is no such file" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_mistake_in_the_file_is_told_with_its_place(fleetctl: Fleetctl, config: Path) -> None:
+    config.write_text("Host box\n  Port many\n")
+    ran = fleetctl("run", "-F", config, "-H", "box", "true")
+    assert ran.exit_code == 2
+    assert f"fleetctl: {config}:2: Port: 'many' is no port: write a number" in ran.stderr
+
+
+def test_warnings_are_told_once_and_of_selected_hosts_alone(
+    fleetctl: Fleetctl, sshd: Sshd, config: Path, tmp_path: Path
+) -> None:
+    config.write_text(f"Host far\n  BindInterface eth7\n{block(sshd, tmp_path, 'KnownHostsCommand /bin/keys')}")
+    (tmp_path / "inventory.yaml").write_text("hosts: [box, far]\n")
+    ran = fleetctl("run", "-i", tmp_path / "inventory.yaml", "-F", config, "-t", "box", "true")
+    assert ran.exit_code == 0
+    warnings = [line for line in ran.stderr.splitlines() if "warning" in line]
+    told = "KnownHostsCommand: fleetctl does not ask a command for host keys: known_hosts files alone count"
+    assert warnings == [f"fleetctl: warning: {config}:11: {told}"]
+
+
+def test_a_host_key_that_is_not_wanted_kept_is_accepted_each_time(
+    fleetctl: Fleetctl, sshd: Sshd, config: Path, tmp_path: Path
+) -> None:
+    text = block(sshd, tmp_path).replace("StrictHostKeyChecking yes", "StrictHostKeyChecking no")
+    config.write_text(text.replace(str(tmp_path / "known_hosts"), "/dev/null"))
+    before = os.stat("/dev/null").st_rdev  # noqa: PTH116
+    for _ in range(2):
+        ran = fleetctl("run", "-F", config, "-H", "box", "true")
+        assert ran.exit_code == 0, ran.stderr
+        assert "StrictHostKeyChecking: fleetctl takes it for accept-new" in ran.stderr
+    assert os.stat("/dev/null").st_rdev == before  # noqa: PTH116
+
+
+def test_show_says_which_one_won(fleetctl: Fleetctl, sshd: Sshd, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text("hosts: {box: {port: 7}}\n")
+    ran = fleetctl("inventory", "show", "box", "-i", tmp_path / "inventory.yaml", "-F", config)
+    rows = {words[0]: words[1:] for line in ran.stdout.splitlines() if (words := line.split())}
+    assert rows["address"] == [ADDRESS, f"{config}:2", "ssh_config"]
+    assert rows["port"] == ["7", f"{tmp_path}/inventory.yaml:1", "host", "box"]
+    assert fleetctl("inventory", "show", "box", "-i", tmp_path / "inventory.yaml", "-F", "nowhere").exit_code == 2
+
+
+def test_trust_reaches_an_alias_and_tells_how_to_do_it_again(
+    fleetctl: Fleetctl, sshd: Sshd, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "known_hosts").unlink(missing_ok=True)
+    ran = fleetctl("run", "-F", config, "-H", "box", "true")
+    assert ran.exit_code == 3
+    assert f"fleetctl trust -F {config} -H box" in ran.stderr
+    assert fleetctl("trust", "-F", config, "-H", "box", "--yes").exit_code == 0
+    assert fleetctl("run", "-F", config, "-H", "box", "true").exit_code == 0
