@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.fleetctl import Fleetctl
-from tests.support.sshd import Sshd
+from tests.support.sshd import Sshd, SshdStarter
 
 ADDRESS = "127.0.1.1"
 
@@ -110,3 +111,55 @@ def test_trust_reaches_an_alias_and_tells_how_to_do_it_again(
     assert f"fleetctl trust -F {config} -H box" in ran.stderr
     assert fleetctl("trust", "-F", config, "-H", "box", "--yes").exit_code == 0
     assert fleetctl("run", "-F", config, "-H", "box", "true").exit_code == 0
+
+
+def test_a_bastion_of_ssh_config_leads_to_the_host_behind_it(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path
+) -> None:
+    bastion, target = start_sshd(), start_sshd()
+    known = tmp_path / "known_hosts"
+    known.write_text(
+        "".join(
+            f"[127.0.1.{number}]:{server.port} {server.host_keys.public('ed25519')}\n"
+            for number, server in ((1, bastion), (2, target))
+        )
+    )
+    (tmp_path / "cfg").write_text(
+        f"Host door\n HostName 127.0.1.1\n Port {bastion.port}\n"
+        f"Host box\n HostName 127.0.1.2\n Port {target.port}\n"
+        f"Host *\n ProxyJump door\n User {target.user}\n IdentityFile {target.key()}\n UserKnownHostsFile {known}\n"
+    )
+    ran = fleetctl("run", "-F", tmp_path / "cfg", "-H", "box", "-H", "door", "-o", "json", "echo hi")
+    assert ran.exit_code == 0, ran.stderr
+    assert bastion.log.count("Accepted publickey") == 2  # as a bastion, and as a host of its own
+    assert target.log.count("Accepted publickey") == 1
+
+
+def test_a_proxy_command_of_ssh_config_is_the_connection(
+    fleetctl: Fleetctl, sshd: Sshd, config: Path, tmp_path: Path
+) -> None:
+    relay = tmp_path / "relay.py"
+    relay.write_text(
+        "import socket, sys, threading, os\n"
+        "far = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
+        "def back():\n"
+        "    while data := far.recv(65536): os.write(1, data)\n"
+        "    os._exit(0)\n"
+        "threading.Thread(target=back, daemon=True).start()\n"
+        "while data := os.read(0, 65536): far.sendall(data)\n"
+    )
+    config.write_text(block(sshd, tmp_path, f"ProxyCommand {sys.executable} {relay} %h %p # %%"))
+    ran = fleetctl("run", "-F", config, "-H", "box", "echo hi")
+    assert ran.exit_code == 0, ran.stderr
+
+
+def test_algorithms_of_ssh_config_are_those_offered(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path
+) -> None:
+    server = start_sshd("Ciphers aes256-ctr")
+    (tmp_path / "cfg").write_text(block(server, tmp_path, "Ciphers aes256-ctr"))
+    assert fleetctl("run", "-F", tmp_path / "cfg", "-H", "box", "true").exit_code == 0
+    (tmp_path / "cfg").write_text(block(server, tmp_path, "Ciphers -aes256-ctr"))
+    ran = fleetctl("run", "-F", tmp_path / "cfg", "-H", "box", "true")
+    assert ran.exit_code == 3
+    assert "unreachable" in ran.stderr

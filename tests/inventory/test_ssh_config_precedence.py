@@ -149,6 +149,17 @@ def test_a_bastion_of_the_command_line_is_reached_without_itself(both: Both) -> 
     assert (way(read, "a", line), way(read, "b", line)) == (["joe@b:22"], [])
 
 
+def test_variables_to_send_travel_with_the_host_but_for_secrets(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_A", "one")
+    monkeypatch.setenv("FLEET_SECRET", "s3cret")
+    inventory = both(
+        "hosts: {a: {password: {env: FLEET_SECRET}}}",
+        'SendEnv FLEET_*\nSetEnv FLEET_B="two words"\nMatch exec "test -z $FLEET_SECRET"\n Port 7\n',
+    )
+    (host,) = inventory.places(["a"])
+    assert (host.send_env, host.port) == ({"FLEET_A": "one", "FLEET_B": "two words"}, 7)
+
+
 def test_files_are_read_when_the_first_host_is_resolved(both: Both) -> None:
     inventory = both("hosts: [a]\ngroups: {g: {hosts: [a], tags: [t], vars: {v: 1}}}", "Port x\n")
     assert inventory.select("@g&@tag:t&@var:v=1") == ["a"]

@@ -6,6 +6,7 @@ import base64
 import fcntl
 import hashlib
 import hmac
+import os
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from pytest_mock import MockerFixture
 from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
 from fleetctl.model import Host, HostKeyPolicy, Login
 from fleetctl.ssh.hostkeys import KnownHosts
-from fleetctl.ssh.known_hosts import KnownHostsFile, ServerKey, fingerprint
+from fleetctl.ssh.known_hosts import KnownHostsFile, ServerKey, fingerprint, rewrite
 
 KEY = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"k" * 36)
 OTHER = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"o" * 36)
@@ -307,3 +308,11 @@ def test_a_pattern_that_stands_in_the_way_leaves_all_files_as_they_are(file: Pat
     with pytest.raises(UntrustedError, match="pattern"):
         KnownHosts().replace(both, KEY)
     assert file.read_text() == f"web01.example.com {OTHER.line}\n"
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path) -> None:
+    device = tmp_path / "null"
+    os.mkfifo(device)
+    with pytest.raises(OSError, match="not a regular file"):
+        rewrite(device, "web01", "web01 ssh-ed25519 AAAA\n")
+    assert device.is_fifo()

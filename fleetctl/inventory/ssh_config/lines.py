@@ -11,7 +11,7 @@ from fleetctl.errors import Problem
 from fleetctl.inventory.levels import Given
 
 LEVEL = "ssh_config"
-_LINE = re.compile(r'[ \t\r]*=?[ \t\r]*"?(?P<keyword>[^\s="#]+)"?[ \t\r]*=?[ \t\r]*(?P<rest>.*?)[ \t\r\f]*', re.DOTALL)
+_LINE = r'[ \t\r]*=?[ \t\r]*"?(?P<keyword>[^\s="#]+)"?[ \t\r]*=?[ \t\r]*(?P<rest>.*?)[ \t\r\f]*'
 _BLANK = " \t"
 _ESCAPABLE = "'\"\\"
 _OLD_NAMES = {
@@ -62,7 +62,7 @@ class Line(msgspec.Struct, frozen=True, eq=False):
 
 def parse(text: str, file: Path, number: int, *, own: bool) -> Line | None:
     """The directive of a line, None where there is none. Raises: ValueError when it cannot be parted."""
-    match = _LINE.fullmatch(text)
+    match = re.fullmatch(_LINE, text, re.DOTALL)
     if match is None:
         if text.strip(" \t\r\f=") in {"", '"'} or text.lstrip().startswith("#"):
             return None

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterable
 
 Match = Callable[[str], object]
-_WILD = re.compile(r"\*+|\?")
+_WILD = r"\*+|\?"
 
 
 def matcher(pattern: str) -> Match:
     """What tells whether a whole text matches one pattern, which begins with no `!`."""
     if pattern.strip("*") == "":
         return (lambda _: True) if pattern else (lambda text: not text)
-    if not _WILD.search(pattern):
+    if not re.search(_WILD, pattern):
         return pattern.__eq__
     pieces = re.split(r"(\*+|\?)", pattern)
     wild = {"*": ".*", "?": "."}
@@ -48,13 +48,13 @@ class HostPatterns:
                 self._except.setdefault(number, []).append(matcher(pattern[1:]))
             elif pattern and not pattern.strip("*"):
                 self._all.append(number)
-            elif _WILD.search(pattern):
+            elif re.search(_WILD, pattern):
                 self._add_wild(number, pattern)
             else:
                 self._plain.setdefault(pattern, []).append(number)
 
     def _add_wild(self, number: int, pattern: str) -> None:
-        pieces = _WILD.split(pattern)
+        pieces = re.split(_WILD, pattern)
         index, key = (self._wild, pieces[0]) if pieces[0] else (self._wild_end, pieces[-1])
         index.setdefault(key, []).append((matcher(pattern), number))
 

@@ -15,9 +15,9 @@ ALL = "CLdhijklnpru"
 CONNECTION = "hknpr"
 """Those that a ProxyCommand or ProxyJump may hold."""
 
-_TOKEN = re.compile(r"%(.?)", re.DOTALL)
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_HARMLESS = re.compile(r"[A-Za-z0-9._:@%+][A-Za-z0-9._:@%+,-]*|")
+_LETTER = r"(?s)%(.?)"
+_VARIABLE = r"\$\{([^}]*)\}"
+_HARMLESS = r"[A-Za-z0-9._:@%+][A-Za-z0-9._:@%+,-]*|"
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -56,13 +56,13 @@ def expand(text: str, tokens: Tokens, known: str = ALL) -> str:
             raise ValueError(f"{match[0]} cannot stand here; for a % write %%")
         return tokens.value(match[1])
 
-    return _TOKEN.sub(value, text) if "%" in text else text
+    return re.sub(_LETTER, value, text) if "%" in text else text
 
 
 def expand_command(text: str, tokens: Tokens, known: str = CONNECTION) -> str:
     """The same in a line for a shell. Raises: ValueError, also for a value that a shell would take for more."""
-    for letter in {letter for letter in _TOKEN.findall(text) if letter and letter in known}:
-        if not _HARMLESS.fullmatch(tokens.value(letter)):
+    for letter in {letter for letter in re.findall(_LETTER, text) if letter and letter in known}:
+        if not re.fullmatch(_HARMLESS, tokens.value(letter)):
             raise ValueError(f"%{letter} is {tokens.value(letter)!r}, which a shell would take for more than a word")
     return expand(text, tokens, known)
 
@@ -75,7 +75,7 @@ def expand_variables(text: str) -> str:
             raise ValueError(f"the variable {match[1] or '${}'} is not set")
         return os.environ[match[1]]
 
-    return _VARIABLE.sub(value, text) if "$" in text else text
+    return re.sub(_VARIABLE, value, text) if "$" in text else text
 
 
 def expand_path(text: str, tokens: Tokens) -> str:

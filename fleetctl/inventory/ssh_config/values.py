@@ -17,10 +17,11 @@ from fleetctl.model import AddressFamily, HostKeyPolicy
 Values = Iterable[tuple[str, object]]
 Tell = Callable[[Line, str], None]
 
-_HOST = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:%-]*")
-_USER = re.compile(r"(?!-)[^\s'`\";&<>|(){}$\x00-\x1f\x7f]*[^\s'`\";&<>|(){}$\\\x00-\x1f\x7f]")
-_TIME = re.compile(r"(?:\d+[smhdw]?)+", re.IGNORECASE)
-_TIME_PART = re.compile(r"(\d+)([smhdw]?)")
+# Compiled when they are first used: most runs need few of them, and compiling costs more than importing.
+_HOST = r"[A-Za-z0-9_.:][A-Za-z0-9_.:%-]*"
+_USER = r"(?!-)[^\s'`\";&<>|(){}$\x00-\x1f\x7f]*[^\s'`\";&<>|(){}$\\\x00-\x1f\x7f]"
+_TIME = r"(?:\d+[smhdw]?)+"
+_TIME_PART = r"(\d+)([smhdw]?)"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _FLAGS = {"yes": True, "true": True, "no": False, "false": False}
 _LAX = {"no", "false", "off"}
@@ -51,14 +52,14 @@ def is_off(line: Line) -> bool:
 
 def _address(line: Line, about: About) -> Values:
     one(line)
-    if not _HOST.fullmatch(about.tokens.host):
+    if not re.fullmatch(_HOST, about.tokens.host):
         raise ValueError(f"{about.tokens.host!r} is no name or address of a host")
     return [("address", about.tokens.host)]
 
 
 def _user(line: Line, about: About) -> Values:
     one(line)
-    if not _USER.fullmatch(about.tokens.user):
+    if not re.fullmatch(_USER, about.tokens.user):
         raise ValueError(f"{about.tokens.user!r} cannot be a user's name")
     return [("user", about.tokens.user)]
 
@@ -134,12 +135,12 @@ def _host_key_policy(line: Line, about: About) -> Values:
 
 def _time(line: Line) -> float:
     """In seconds; 0 for none."""
-    word = one(line)
-    if word.lower() == "none":
+    word = one(line).lower()
+    if word == "none":
         return 0.0
-    if not _TIME.fullmatch(word):
+    if not re.fullmatch(_TIME, word):
         raise ValueError(f"{word!r} is no time: write 90, 90s or 1m30s")
-    return float(sum(int(number) * _SECONDS[unit] for number, unit in _TIME_PART.findall(word.lower())))
+    return float(sum(int(number) * _SECONDS[unit] for number, unit in re.findall(_TIME_PART, word)))
 
 
 def _connect_timeout(line: Line, _: About) -> Values:
@@ -166,7 +167,7 @@ def _address_family(line: Line, _: About) -> Values:
 
 def _bind_address(line: Line, _: About) -> Values:
     word = one(line)
-    if not _HOST.fullmatch(word):
+    if not re.fullmatch(_HOST, word):
         raise ValueError(f"{word!r} is no address")
     return [("bind_address", word)]
 
