@@ -120,10 +120,10 @@ def test_a_port_where_nothing_listens(examine: Callable[..., Examined]) -> None:
     [
         (broken.speaks_http, "banner", "not an SSH server; it said: HTTP/1.1 400"),
         (broken.closes, "banner", "closed the connection before its SSH banner"),
-        (broken.silent, "banner", "no SSH banner came within 1 s"),
+        (broken.silent, "banner", "no SSH banner came within 2 s"),
         (broken.speaks_ssh_1, "banner", "Incompatible version (1.5"),
         (broken.dies_in_key_exchange, "key-exchange", "the key exchange failed"),
-        (broken.stalls_after_banner, "key-exchange", "the key exchange was not done within 1 s"),
+        (broken.stalls_after_banner, "key-exchange", "the key exchange was not done within 2 s"),
         (
             broken.knows_no_algorithm,
             "key-exchange",
@@ -136,7 +136,7 @@ def test_what_is_no_sound_ssh_server_is_told_for_what_it_is(
     examine: Callable[..., Examined], behave: broken.Behave, ends_at: str, said: str
 ) -> None:
     with broken.server(behave) as port:
-        step = examine("--login-timeout", "1", f"127.0.0.1:{port}").ends_at(ends_at)
+        step = examine("--login-timeout", "2", f"127.0.0.1:{port}").ends_at(ends_at)
     assert said in step["words"]
     assert step["hint"]
 
