@@ -18,7 +18,7 @@ from fleetctl.inventory.exposure import hidden_variables, plain_secrets, several
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Membership
-from fleetctl.inventory.precedence import COMMAND_LINE, Overrides, Precedence
+from fleetctl.inventory.precedence import BUILT_IN, COMMAND_LINE, Overrides, Precedence
 from fleetctl.inventory.providers import from_command
 from fleetctl.inventory.reading import add
 from fleetctl.inventory.records import Records
@@ -29,6 +29,8 @@ from fleetctl.inventory.types import SECRETS, SecretRef
 from fleetctl.inventory.vault_place import VaultPlace
 from fleetctl.model import Answer, Host, Secret
 from fleetctl.nodes import fold
+
+_EMPTY: tuple[Any, ...] = ("", (), {})
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -139,13 +141,14 @@ class Inventory:
         return from_command(answer.command, Path(answer.directory), self.hidden_variables)
 
     def explain(self, name: str) -> list[Setting]:
-        """Every setting of a host, its tags and its groups.
+        """The settings of a host, its tags and its groups; what is empty, and nobody has said so, is left out.
 
         Raises: TargetError when there is no such host; SshConfigError.
         """
         only = self._one(name)
         effective = self._precedence.of(only)
-        settings = {"address": Given(only, "the host's name")} | effective.settings
+        told = {key: one for key, one in effective.settings.items() if one.level != BUILT_IN or one.value not in _EMPTY}
+        settings = {"address": Given(only, "the host's name")} | told
         lines = [Setting(key, _shown(key, given.value), given.source) for key, given in sorted(settings.items())]
         lines += [Setting("tag", tag, given.source) for tag, given in sorted(effective.tags.items())]
         return lines + [Setting("group", group, "") for group in self._membership.of(only)]

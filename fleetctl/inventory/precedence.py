@@ -16,6 +16,7 @@ from fleetctl.inventory.ssh_config import Said, SshConfig, local_user
 from fleetctl.model import AddressFamily, ElevationMethod, HostKeyPolicy, Secret
 
 COMMAND_LINE = "command line"
+BUILT_IN = "built-in"
 _WAYS = {"jump", "proxy_command"}
 """Settings for one thing, so that who says one of them has said both."""
 
@@ -215,4 +216,4 @@ def built_in() -> Effective:
         "sudo_user": "root",
         "sudo_method": ElevationMethod.SUDO,
     }
-    return Effective({name: Given(value, "built-in") for name, value in values.items()}, {})
+    return Effective({name: Given(value, BUILT_IN) for name, value in values.items()}, {})
