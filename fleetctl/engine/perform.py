@@ -16,7 +16,6 @@ from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
 from fleetctl.operations.command import Command
 from fleetctl.operations.ping import Ping
-from fleetctl.ssh.elevated import Elevated
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session
 
@@ -97,6 +96,10 @@ def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outc
         attempts.logged_in(session, begins=isinstance(task.operation, Command))
         if context.host.elevation is None or isinstance(task.operation, Ping):
             return task.operation.perform(session, context)
-        elevated = Elevated(session, context.host, context.host.elevation, pool.dialer.sudo_guard)
-        outcome = task.operation.perform(elevated, context)
+        from fleetctl.ssh.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most runs need not spend
+
+        with Elevated(session, context.host, context.host.elevation, pool.dialer.sudo_guard) as elevated:
+            outcome = task.operation.perform(elevated, context)
+            if outcome.status is Status.OK:
+                elevated.keep()
         return msgspec.structs.replace(outcome, note=elevated.note)

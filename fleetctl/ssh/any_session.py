@@ -12,7 +12,7 @@ from fleetctl.ssh.sftp import Sftp
 
 
 class AnySession(Protocol):
-    """Each method as that of Session."""
+    """Each method as that of Session, if nothing else is said."""
 
     timings: dict[str, float]
 
@@ -30,6 +30,12 @@ class AnySession(Protocol):
     def sftp(self, cancel: Cancel) -> AbstractContextManager[Sftp]: ...
 
     def pipe(self, command: str, cancel: Cancel) -> AbstractContextManager[CommandPipe]: ...
+
+    def doomed(self, path: str, cancel: Cancel) -> None:
+        """A temporary name of ours, told before it comes to be.
+
+        The login's stay when the connection breaks, to be resumed; another user's are removed by the host itself.
+        """
 
     def round_trip(self, cancel: Cancel) -> None: ...
 

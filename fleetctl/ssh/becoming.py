@@ -19,6 +19,8 @@ from fleetctl.ssh.prelude import Mark, Prelude
 GO = b"go\n"
 """What an errand that waits is sent."""
 
+DISMISSED = "dismissed"
+"""What a sweeper is told when there is nothing left to sweep."""
 _SFTP_SERVERS = (
     "/usr/lib/openssh/sftp-server",
     "/usr/libexec/openssh/sftp-server",
@@ -32,6 +34,20 @@ for s in {" ".join(_SFTP_SERVERS)} $(command -v sftp-server); do
 [ -x "$s" ] && exec "$s"
 done
 exit 127
+"""
+# It reads names until it is dismissed, or its input ends: then it removes them. Twice, for an SFTP server whose input
+# has ended as well may still make what it was asked for before.
+_SWEEP = f"""
+trap '' HUP INT TERM PIPE
+names=$(sed '/^{DISMISSED}$/q')
+case $names in *{DISMISSED}) exit;; esac
+sweep() {{
+printf '%s\\n' "$names" | while IFS= read -r name; do
+name=$(printf %b "$name")
+case $name in *.part) rm -rf -- "$name";; esac
+done
+}}
+sweep; sleep 2; sweep
 """
 # $1 $2 of it are the halves of the mark, $3 is LC_ALL as it was, $4 what `stty -g` said. sudo and PAM are asked in
 # English, and the command gets the language of the login again.
@@ -100,6 +116,11 @@ def running(line: str, *, input_from: str = "", waits: bool = False) -> Errand:
 def serving_files() -> Errand:
     """The host's own SFTP server."""
     return Errand(_SERVE, waits=True)
+
+
+def sweeping() -> Errand:
+    """Removes the temporary names that it is told, a line each, unless it is DISMISSED."""
+    return Errand(_SWEEP)
 
 
 def become(elevation: Elevation, errand: Errand, ends: Ends) -> tuple[str, Prelude]:

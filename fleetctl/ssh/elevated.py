@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import TracebackType
 
 from paramiko import Channel
 
@@ -17,7 +18,8 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import ToolMissing
 from fleetctl.model import Elevation, ElevationMethod, Host
 from fleetctl.ssh import refusals
-from fleetctl.ssh.becoming import GO, Ends, Errand, become, running, serving_files
+from fleetctl.ssh.any_shell import hidden
+from fleetctl.ssh.becoming import DISMISSED, GO, Ends, Errand, become, running, serving_files, sweeping
 from fleetctl.ssh.feeding import Stdin
 from fleetctl.ssh.guard import Guard
 from fleetctl.ssh.plain_text import PlainText
@@ -60,7 +62,17 @@ class Elevated:
         self._guard = guard
         self._parties = refusals.Parties(elevation, host.login.user)
         self._terminal = False
+        self._kept_open = ExitStack()
+        self._sweeper: Channel | None = None
         self.timings = session.timings
+
+    def __enter__(self) -> Elevated:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kept_open.close()
 
     @property
     def note(self) -> str:
@@ -127,6 +139,18 @@ class Elevated:
                 yield CommandPipe(pipe, channel, lambda: self._session.ended(channel, cancel))
         except _TerminalWanted:
             raise self._no_pipe() from None
+
+    def doomed(self, path: str, cancel: Cancel) -> None:
+        """See AnySession. It is gone in the end, whatever becomes of the connection; if all is well, `keep`."""
+        if self._sweeper is None:
+            opened = self._begun(sweeping(), Ends.RAW, cancel, WINDOW_SIZE)
+            self._sweeper, _ = self._kept_open.enter_context(opened)
+        self._send(self._sweeper, os.fsencode(f"{hidden(path)}\n"))
+
+    def keep(self) -> None:
+        """Nothing that was doomed is left, and nobody need look."""
+        if self._sweeper is not None:
+            self._send(self._sweeper, f"{DISMISSED}\n".encode())
 
     def round_trip(self, cancel: Cancel) -> None:
         """As `Session.round_trip`."""

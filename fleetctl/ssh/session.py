@@ -137,6 +137,9 @@ class Session:
             self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
             yield CommandPipe(pipe, channel, lambda: self.ended(channel, cancel))
 
+    def doomed(self, path: str, cancel: Cancel) -> None:
+        """See AnySession: nothing is done about it."""
+
     # The parts of these, for whoever puts them together in another way (elevated.py)
 
     @contextmanager

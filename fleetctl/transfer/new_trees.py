@@ -80,6 +80,7 @@ class NewTrees:
         target = self._place.of(top) if top else self._place.directory
         part = join(parent(target), part_directory(base(target)))
         mode = next((step.mode for step in steps if step.entry.path == top), self._mode)
+        means.session.doomed(part, means.cancel)
         # Made by SFTP, so that a shell which sees other directories (a confined SFTP) unpacks nothing anywhere.
         sftp.expect_ok(sftp.result(sftp.mkdir(part, mode | OPEN_TO_OWNER)))
         sent = means.pace.pass_on(means.account.moved)

@@ -22,7 +22,7 @@ from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import MOST_ENTRIES, WIDTH, at_home
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.survey import Survey, parts_of, survey
-from fleetctl.transfer.tree import Tree
+from fleetctl.transfer.tree import Entry, Tree
 from fleetctl.transfer.upload import Sending, new_part, put_in_place, upload
 from fleetctl.transfer.without_sftp import check_choices, put_by_tar
 
@@ -235,7 +235,7 @@ class Putting:
     ) -> Steps[tuple[Sending, TransferError | None]]:
         entry = step.entry
         target = place.of(entry.path)
-        part = new_part(entry, target)
+        part = self._new_part(entry, target)
         begin = yield from take_over(sftp, leftovers, entry, target, part, step.mode)
         mtime = entry.mtime if self._choices.keeps_times else None
         sending = Sending(step, target, part, begin, owner, mtime)
@@ -247,6 +247,12 @@ class Putting:
             read = msgspec.structs.replace(entry, size=counted.size)
             sending = msgspec.structs.replace(sending, step=msgspec.structs.replace(step, entry=read))
         return sending, error
+
+    def _new_part(self, entry: Entry, target: str) -> str:
+        part = new_part(entry, target)
+        if not self._choices.resume:
+            self._session.doomed(part, self._cancel)
+        return part
 
     def _settle(self, sftp: Sftp, sending: Sending) -> Steps[tuple[Sending, TransferError | None]]:
         replaces = sending.step.replaced is not None
@@ -286,7 +292,7 @@ class Putting:
 
     def _link(self, sftp: Sftp, step: Step, place: Place) -> Steps[tuple[Step, TransferError | None]]:
         target = place.of(step.entry.path)
-        part = new_part(step.entry, target)
+        part = self._new_part(step.entry, target)
         ticket = sftp.symlink(step.entry.target, part)
         yield ticket
         try:

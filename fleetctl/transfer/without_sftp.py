@@ -84,6 +84,7 @@ def put_by_tar(
     moved = [_renamed(step, single, name) for step in steps]
     absolute = directory if directory.startswith("/") else join(_say(session, "pwd", (), cancel), directory)
     part = join(absolute, part_directory("put"))
+    session.doomed(part, cancel)
     _do(session, 'mkdir "$1"', (part,), f"write to {directory}", cancel)
     send_tree(session, moved, "", part, flags, sent, cancel)
     _do(session, _MERGE, (part, absolute), "put the files in place", cancel)

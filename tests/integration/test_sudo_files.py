@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -164,3 +165,44 @@ def test_a_refusal_moves_nothing(move: Move, here: Path, closed: Path) -> None:
     error = denial(move("put", here / "app.conf", f"{closed}/", "-o", "json"))
     assert "does not let" in error["message"]
     assert list(closed.iterdir()) == []
+
+
+@pytest.mark.parametrize("rules", [(ALL,), (ALL, "Defaults:{user} !use_pty"), (ALL, REQUIRETTY)])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_put_that_is_interrupted_leaves_nothing(
+    fleetctl: Fleetctl,
+    sudoers: Sudoers,
+    deputy: Account,
+    deputy_sshd: Sshd,
+    tmp_path: Path,
+    here: Path,
+    closed: Path,
+    rules: tuple[str, ...],
+    how: signal.Signals,
+) -> None:
+    sudoers(*rules)
+    (here / "large it's !").write_bytes(os.urandom(9_000_000))
+    inventory = deputy_sshd.inventory(tmp_path, 1, sudo=True, sudo_password=deputy.password)
+    words = ("-o", "ndjson", "--limit", "2MB/s", here / "large it's !", closed)
+    with fleetctl.start("put", "-i", inventory, *words) as running:
+        running.wait_for_match('"bytes":[1-9]')
+        assert [path.suffix for path in closed.iterdir()] == [".part"]
+        running.signal(how)
+        running.finish()
+    deputy_sshd.wait_for_sessions()
+    assert list(closed.iterdir()) == []
+
+
+def test_a_put_to_resume_leaves_what_can_be_resumed(
+    fleetctl: Fleetctl, sudoers: Sudoers, deputy: Account, deputy_sshd: Sshd, tmp_path: Path, here: Path, closed: Path
+) -> None:
+    sudoers(ALL)
+    (here / "large").write_bytes(os.urandom(9_000_000))
+    inventory = deputy_sshd.inventory(tmp_path, 1, sudo=True, sudo_password=deputy.password)
+    words = ("-o", "ndjson", "--limit", "2MB/s", "--resume", here / "large", closed)
+    with fleetctl.start("put", "-i", inventory, *words) as running:
+        running.wait_for_match('"bytes":[1-9]')
+        running.signal(signal.SIGINT)
+        running.finish()
+    deputy_sshd.wait_for_sessions()
+    assert [path.suffix for path in closed.iterdir()] == [".part"]

@@ -43,6 +43,17 @@ def most_memory(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+def wait_for(pids: Iterable[int], seconds: float = _DEATH_SECONDS) -> None:
+    """Wait until each has ended by itself, or has taken too long."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            try:
+                select.select([descriptor], [], [], seconds)
+            finally:
+                os.close(descriptor)
+
+
 def end(pids: Iterable[int]) -> None:
     """Kill them, and wait until each is dead: a signal is only on its way when it has been sent."""
     for pid in pids:

@@ -94,6 +94,10 @@ class Sshd:
         """Command lines of what still runs in any session of this server, sessions themselves aside."""
         return [line for pid in processes.with_variable(self.marker) if (line := processes.command_line(pid))]
 
+    def wait_for_sessions(self) -> None:
+        """Until what ran in them has ended by itself."""
+        processes.wait_for(processes.with_variable(self.marker))
+
 
 @dataclass
 class SshdStarter:
