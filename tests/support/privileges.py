@@ -14,6 +14,7 @@ from tests.support.running import Ran
 
 Run = Callable[..., Ran]
 _SUDOERS = Path("/etc/sudoers.d")
+_PAM = Path("/etc/pam.d")
 _DOAS = Path("/etc/doas.conf")
 _LOCK = Path("/run/lock/fleettest-doas")
 
@@ -53,6 +54,17 @@ class Sudoers:
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def pam_service(name: str, *lines: str) -> Iterator[str]:
+    """A service of that name, for `Defaults pam_service=…`."""
+    path = _PAM / name
+    path.write_text("".join(f"{line}\n" for line in lines))
+    try:
+        yield name
+    finally:
+        path.unlink()
 
 
 @contextmanager
