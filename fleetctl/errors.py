@@ -23,7 +23,8 @@ FleetError                        code, message, hint, facts
 │   ├── UntrustedError            the server's identity is not established
 │   │   ├── HostKeyUnknown
 │   │   ├── HostKeyChanged
-│   │   └── HostKeyRevoked
+│   │   ├── HostKeyRevoked
+│   │   └── HostCertificateRefused   it is shown, and does not vouch for the key
 │   ├── ChannelRefused            logged in, but the server opens no (further) channel
 │   ├── RequestRefused            the channel is open, but the command was not accepted
 │   ├── TimedOut                  the operation did not end within its time
@@ -194,6 +195,10 @@ class HostKeyChanged(UntrustedError):
 
 class HostKeyRevoked(UntrustedError):
     code = "host-key-revoked"
+
+
+class HostCertificateRefused(UntrustedError):
+    code = "host-certificate-refused"
 
 
 class ChannelRefused(HostError):

@@ -15,7 +15,7 @@ from fleetctl.cli.prompts import confirm
 from fleetctl.cli.running import open_fleet
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.talk import complain, say, warn
-from fleetctl.errors import FleetError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+from fleetctl.errors import FleetError, HostCertificateRefused, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from fleetctl.fleet import Fleet
 from fleetctl.model import Host
 from fleetctl.nodes import fold
@@ -32,18 +32,31 @@ class State(StrEnum):
 
     NEW = "new"
     SAME = "same"
+    CERTIFIED = "certified"
+    REFUSED = "REFUSED"
     CHANGED = "CHANGED"
     REVOKED = "REVOKED"
     NONE = "no key"
 
 
 class Scanned(msgspec.Struct, frozen=True):
-    """One host, the key it shows if any, and what that means; `why` says so in a sentence."""
+    """One host, the key it shows if any, and what that means; `why` says so in a sentence.
+
+    Args:
+        authority: the fingerprint of the CA whose @cert-authority line makes it trusted.
+    """
 
     host: Host
     key: ServerKey | None
     state: State
     why: str = ""
+    authority: str = ""
+
+    @property
+    def shown(self) -> str:
+        if self.key is None:
+            return self.why
+        return f"{self.key.fingerprint}, certified by {self.authority}" if self.authority else self.key.fingerprint
 
 
 def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool) -> int:
@@ -76,13 +89,13 @@ def _settle(known_hosts: KnownHosts, scanned: Sequence[Scanned], command: str, *
     to_write = [one for one in scanned if one.state in writable]
     written = _write(known_hosts, to_write, yes=yes)
     for one in scanned:
-        if one.state is State.REVOKED or (one.state is State.CHANGED and not replace):
+        if one.state in {State.REVOKED, State.REFUSED} or (one.state is State.CHANGED and not replace):
             warn(f"{one.host.name}: {one.why}")
     changed = [one.host.name for one in scanned if one.state is State.CHANGED]
     if changed and not replace:
         warn("someone may be listening in")
         warn(f"if they were really rebuilt: {command} --replace {shlex.quote(fold(changed))}")
-    trusted = {one.host.name for one in scanned if one.state is State.SAME} | written
+    trusted = {one.host.name for one in scanned if one.state in {State.SAME, State.CERTIFIED}} | written
     return len(trusted) == len(scanned)
 
 
@@ -90,13 +103,17 @@ def _judged(fleet: Fleet, host: Host, key: ServerKey | FleetError) -> Scanned:
     if isinstance(key, FleetError):
         return Scanned(host, None, State.NONE, key.message)
     try:
-        fleet.known_hosts.judge(host, key)
+        vouching = fleet.known_hosts.judge(host, key)
     except HostKeyUnknown:
         return Scanned(host, key, State.NEW)
     except HostKeyChanged as error:
         return Scanned(host, key, State.CHANGED, error.message)
     except HostKeyRevoked as error:
         return Scanned(host, key, State.REVOKED, error.message)
+    except HostCertificateRefused as error:
+        return Scanned(host, key, State.REFUSED, error.message)
+    if vouching.authority:
+        return Scanned(host, key, State.CERTIFIED, authority=vouching.key.fingerprint)
     return Scanned(host, key, State.SAME)
 
 
@@ -106,7 +123,7 @@ def _show(scanned: Sequence[Scanned]) -> None:
             one.host.name,
             f"{one.host.address}:{one.host.port}",
             one.key.kind if one.key else "",
-            one.key.fingerprint if one.key else one.why,
+            one.shown,
             one.state,
         )
         for one in scanned

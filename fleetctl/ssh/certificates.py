@@ -59,9 +59,9 @@ class Certificate(msgspec.Struct, frozen=True):
         if not self.for_users:
             reason = "is for hosts, not for users"
         elif now >= self.ends:
-            reason = f"expired on {_date(self.ends)}"
+            reason = f"expired on {date(self.ends)}"
         elif now < self.begins:
-            reason = f"is not valid before {_date(self.begins)}"
+            reason = f"is not valid before {date(self.begins)}"
         elif not self.principals:
             reason = "names no principals, which sshd insists on"
         elif user not in self.principals:
@@ -132,8 +132,8 @@ def parse(kind: str, blob: bytes, where: str) -> Certificate:
                 where,
                 kind,
                 blob,
-                _encoded(held.public_key()),
-                fingerprint(_encoded(held.signature_key())),
+                encoded(held.public_key()),
+                fingerprint(encoded(held.signature_key())),
                 held.type is SSHCertificateType.USER,
                 tuple(name.decode(errors="replace") for name in held.valid_principals),
                 held.valid_after,
@@ -144,7 +144,8 @@ def parse(kind: str, blob: bytes, where: str) -> Certificate:
     raise ValueError("a plain key")
 
 
-def _encoded(key: object) -> bytes:
+def encoded(key: object) -> bytes:
+    """A public key of any kind of cryptography's, as RFC 4253 has it."""
     public = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)  # type: ignore[attr-defined]  # of every kind
     return base64.b64decode(public.split()[1])
 
@@ -217,5 +218,6 @@ def _from_private(data: bytes) -> tuple[bytes, bytes]:
     return cipher, fields.get_string()
 
 
-def _date(seconds: int) -> str:
+def date(seconds: int) -> str:
+    """A moment, for people. Args: seconds since the epoch."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(min(seconds, _LAST_SECOND)))

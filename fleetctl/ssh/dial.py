@@ -210,7 +210,9 @@ def _run_nothing(answer: Answer) -> Secret:
 def server_key(transport: Transport) -> ServerKey:
     """The key that the server has shown, and proved to have."""
     key = transport.get_remote_server_key()
-    return ServerKey(key.get_name(), key.asbytes())
+    # Whatever was agreed on: a server may show a plain key all the same.
+    certificate = key.public_blob.key_blob if key.public_blob else b""
+    return ServerKey(key.get_name(), key.asbytes(), certificate)
 
 
 def trusted_as(hop: Hop, named: str) -> Hop:

@@ -11,8 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
+from fleetctl.errors import (
+    HostCertificateRefused,
+    HostKeyChanged,
+    HostKeyRevoked,
+    HostKeyUnknown,
+    UntrustedError,
+)
 from fleetctl.model import Hop, HostKeyPolicy
+from fleetctl.ssh.host_certificates import KINDS, HostCertificate
 from fleetctl.ssh.known_hosts import Entry, Known, KnownHostsFile, ServerKey, lookup_name, rewrite, writable
 
 _TURN_SECONDS = 30.0
@@ -37,13 +44,14 @@ class KnownHosts:
     def kinds(self, host: Hop) -> list[str]:
         """The key types held for a host: what to ask the server for first, so as not to find it changed."""
         known = self._known(host)
-        return list(dict.fromkeys(e.key.kind for e in known.own or known.bare if not e.revoked))
+        certified = KINDS if known.authorities else ()
+        return list(dict.fromkeys([*certified, *(e.key.kind for e in known.own or known.bare if not e.revoked)]))
 
     def check(self, host: Hop, key: ServerKey) -> None:
         """Pass when the host's policy accepts the key; under accept-new an unknown key is written down.
 
         Raises:
-            HostKeyRevoked, HostKeyChanged: under every policy but OFF.
+            HostKeyRevoked, HostKeyChanged, HostCertificateRefused: under every policy but OFF.
             HostKeyUnknown: nothing is known of the host and the policy is STRICT.
         """
         if host.host_key_policy is HostKeyPolicy.OFF:
@@ -56,11 +64,49 @@ class KnownHosts:
             self.add(host, key)
 
     def judge(self, host: Hop, key: ServerKey) -> Entry:
-        """The entry that vouches for the key, whatever the host's policy.
+        """The entry that vouches for the key, whatever the host's policy: its own, or that of who certified it.
 
-        Raises: HostKeyRevoked, HostKeyChanged, HostKeyUnknown.
+
+        Raises: HostKeyRevoked, HostKeyChanged, HostKeyUnknown, HostCertificateRefused.
         """
-        return self._compare(host, key, self._known(host))
+        known = self._known(host)
+        flaw = ""
+        if key.certificate:
+            authority, flaw = self._certified(host, key, known)
+            if authority is not None and not flaw:
+                return authority
+        try:
+            return self._compare(host, key.bare, known)
+        except HostKeyUnknown as error:
+            if not flaw:
+                raise
+            raise HostCertificateRefused(
+                f"the host certificate of {_name(host)} {flaw}",
+                hint="ask whoever runs this host, or its CA",
+                address=_name(host),
+                offered=f"{key.kind} {key.fingerprint}",
+            ) from error
+
+    def _certified(self, host: Hop, key: ServerKey, known: Known) -> tuple[Entry | None, str]:
+        """Who certified a key, if we know it, and why that counts for nothing, if it does. Raises: HostKeyRevoked."""
+        try:
+            certificate = HostCertificate(key)
+        except ValueError as error:
+            return None, f"cannot be read: {error}"
+        for shown, what in ((key.bare, "host key"), (certificate.authority, "CA of the host key")):
+            self._refuse_revoked(host, shown, what, known.revoked)
+        flaw = certificate.flaw(_bare_name(host), {entry.key.blob for entry in known.authorities})
+        same = (entry for entry in known.authorities if entry.key.blob == certificate.authority.blob)
+        return next(same, None), flaw
+
+    def _refuse_revoked(self, host: Hop, key: ServerKey, what: str, revoked: list[Entry]) -> None:
+        if any(entry.key.blob == key.blob for entry in revoked):
+            raise HostKeyRevoked(
+                f"the {what} of {_name(host)} is revoked: {f'{key.kind} {key.fingerprint}'.strip()}",
+                hint="do not connect; ask whoever runs this host",
+                address=_name(host),
+                offered=f"{key.kind} {key.fingerprint}".strip(),
+            )
 
     def add(self, host: Hop, key: ServerKey) -> None:
         """Append the key to the host's first known_hosts file, unless it is there already.
@@ -74,9 +120,9 @@ class KnownHosts:
         with self._writing(path) as stream, self._files_lock:
             file = self._current(path)
             try:
-                self._compare(host, key, file.known(host.address, host.port))
+                self._compare(host, key.bare, file.known(_name(host), _bare_name(host)))
             except HostKeyUnknown:
-                file.append(stream, lookup_name(host.address, host.port), key)
+                file.append(stream, _name(host), key)
 
     def replace(self, host: Hop, key: ServerKey) -> None:
         """Take the host's name off every other key in all its files, and add this one to the first.
@@ -86,9 +132,11 @@ class KnownHosts:
         """
         if not host.known_hosts:
             raise UntrustedError("no known_hosts file is configured to write the new key to")
-        name = lookup_name(host.address, host.port)
+        name = _name(host)
         first, *others = map(Path, host.known_hosts)
-        patterns = [e for path in (first, *others) for e in self._held(path, host) if e.is_pattern and e.key != key]
+        patterns = [
+            e for path in (first, *others) for e in self._held(path, host) if e.is_pattern and e.key != key.bare
+        ]
         if patterns:
             raise UntrustedError(
                 f"{patterns[0].place} gives {name} another key by a pattern, which other hosts may need",
@@ -100,14 +148,9 @@ class KnownHosts:
                 self._rewrite(path, name, "")
 
     def _compare(self, host: Hop, key: ServerKey, known: Known) -> Entry:
-        place = lookup_name(host.address, host.port)
+        place = _name(host)
         facts = {"address": place, "offered": f"{key.kind} {key.fingerprint}"}
-        if any(entry.revoked and entry.key == key for entry in known.own + known.bare):
-            raise HostKeyRevoked(
-                f"the host key of {place} is revoked: {key.kind} {key.fingerprint}",
-                hint="do not connect; ask whoever runs this host",
-                **facts,
-            )
+        self._refuse_revoked(host, key, "host key", [entry for entry in known.own + known.bare if entry.revoked])
         held = [entry for entry in known.own if not entry.revoked]
         vouching = next((entry for entry in held or known.bare if entry.key == key), None)
         if vouching is not None:
@@ -131,13 +174,19 @@ class KnownHosts:
     def _known(self, host: Hop) -> Known:
         with self._files_lock:
             files = [self._files.get(path) or self._read(Path(path)) for path in host.known_hosts]
-            parts = [file.known(host.address, host.port) for file in files]
-        return Known([e for part in parts for e in part.own], [e for part in parts for e in part.bare])
+            parts = [file.known(_name(host), _bare_name(host)) for file in files]
+        return Known(
+            [entry for part in parts for entry in part.own],
+            [entry for part in parts for entry in part.bare],
+            [entry for part in parts for entry in part.authorities],
+            [entry for part in parts for entry in part.revoked],
+        )
 
     def _held(self, path: Path, host: Hop) -> list[Entry]:
         """The keys that a file, as it is now, has for the host under its own name and port."""
         with self._files_lock:
-            return [entry for entry in self._current(path).known(host.address, host.port).own if not entry.revoked]
+            known = self._current(path).known(_name(host), _bare_name(host))
+        return [entry for entry in known.own if not entry.revoked]
 
     def _rewrite(self, path: Path, name: str, line: str) -> None:
         with self._writing(path):
@@ -163,3 +212,12 @@ class KnownHosts:
     def _read(self, path: Path) -> KnownHostsFile:
         file = self._files[str(path)] = KnownHostsFile(path)
         return file
+
+
+def _name(host: Hop) -> str:
+    """What it is called in known_hosts; an alias stands for its port, too (ssh_config(5), HostKeyAlias)."""
+    return host.host_key_alias.lower() or lookup_name(host.address, host.port)
+
+
+def _bare_name(host: Hop) -> str:
+    return (host.host_key_alias or host.address).lower()

@@ -1,7 +1,7 @@
 """known_hosts files: read and indexed, appended to, and names taken out again.
 
 The format is that of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT: plain names, patterns with `*`, `?` and `!`,
-`[host]:port`, hashed names and `@revoked`. `@cert-authority` lines are not used for plain keys.
+`[host]:port`, hashed names, `@revoked` and `@cert-authority`.
 What the lines mean for a host is not decided here.
 """
 
@@ -34,14 +34,23 @@ _BLANK = re.compile(r"[ \t]+")
 
 
 class ServerKey(msgspec.Struct, frozen=True):
-    """A host key as it travels: `kind` such as `ssh-ed25519`, `blob` its RFC 4253 encoding."""
+    """A host key as it travels: `kind` such as `ssh-ed25519`, `blob` its RFC 4253 encoding.
+
+    Args:
+        certificate: the one that the server shows for it, likewise; b"" when it shows none.
+    """
 
     kind: str
     blob: bytes
+    certificate: bytes = b""
 
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.blob)
+
+    @property
+    def bare(self) -> ServerKey:
+        return ServerKey(self.kind, self.blob)
 
     @property
     def line(self) -> str:
@@ -49,13 +58,21 @@ class ServerKey(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One key of one known_hosts line. `names` is its first field as written."""
+    """One key of one known_hosts line. `names` is its first field as written, `marker` what may stand before it."""
 
     names: str
     key: ServerKey
-    revoked: bool
+    marker: str
     file: Path
     line: int
+
+    @property
+    def revoked(self) -> bool:
+        return self.marker == "@revoked"
+
+    @property
+    def authority(self) -> bool:
+        return self.marker == "@cert-authority"
 
     @property
     def is_pattern(self) -> bool:
@@ -71,10 +88,16 @@ class Known(msgspec.Struct, frozen=True):
 
     As in OpenSSH (sshconnect.c: `check_host_key`) a bare entry may vouch for a key on another port when
     there is no own one, but a bare entry that differs says nothing: another server may listen there.
+
+    Args:
+        authorities: who may certify keys of the host, on any port.
+        revoked: keys and authorities that must not be trusted, likewise.
     """
 
     own: list[Entry]
     bare: list[Entry]
+    authorities: list[Entry]
+    revoked: list[Entry]
 
 
 def fingerprint(blob: bytes) -> str:
@@ -105,10 +128,18 @@ class KnownHostsFile:
         self._found: dict[str, list[Entry]] = {}
         self._read(_text(path))
 
-    def known(self, address: str, port: int) -> Known:
-        own = self._named(lookup_name(address, port))
-        vouched = port == 22 or any(not entry.revoked for entry in own)
-        return Known(own, [] if vouched else self._named(address.lower()))
+    def known(self, name: str, bare: str) -> Known:
+        """What it has under a name, and under that without a port."""
+        every = self._named(name)
+        own = [entry for entry in every if not entry.authority]
+        others = self._named(bare) if bare != name else []
+        vouched = any(not entry.revoked for entry in own)
+        return Known(
+            own,
+            [] if vouched else [entry for entry in others if not entry.authority],
+            [entry for entry in (*every, *others) if entry.authority],
+            [entry for entry in (*every, *others) if entry.revoked],
+        )
 
     @property
     def is_current(self) -> bool:
@@ -162,22 +193,22 @@ class KnownHostsFile:
             if fields[0] == "" or fields[0].startswith("#"):
                 continue
             marker = fields.pop(0) if fields[0].startswith("@") else ""
-            if marker not in {"", "@revoked"} or len(fields) < 3:
+            if marker not in {"", "@revoked", "@cert-authority"} or len(fields) < 3:
                 continue
             names, kind, encoded = fields[:3]
             try:
                 key = ServerKey(kind, base64.b64decode(encoded, validate=True))
             except (binascii.Error, ValueError):
                 continue
-            self._index(Entry(names, key, marker == "@revoked", self._path, self._lines))
+            self._index(Entry(names, key, marker, self._path, self._lines))
 
     def _index(self, entry: Entry) -> None:
         names = entry.names.lower().split(",")
         if entry.names.startswith("|1|"):
             self._hashed += [(salt, digest, entry) for salt, digest in _unhashed(entry.names)]
         elif entry.is_pattern:
-            wanted = _any_of(name for name in names if not name.startswith("!"))
-            unwanted = _any_of(name[1:] for name in names if name.startswith("!"))
+            wanted = any_of(name for name in names if not name.startswith("!"))
+            unwanted = any_of(name[1:] for name in names if name.startswith("!"))
             if wanted:
                 self._patterns.append((wanted, unwanted, entry))
         else:
@@ -233,7 +264,7 @@ def _unhashed(field: str) -> list[tuple[bytes, bytes]]:
         return []
 
 
-def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
+def any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
     """Matches any of the patterns, in which `*` and `?` are wild; None where there are none."""
     wild = {"*": ".*", "?": "."}
     either = ["".join(wild.get(char) or re.escape(char) for char in pattern) for pattern in patterns]

@@ -79,7 +79,8 @@ def new_transport(wire: Way, notes: ServerNotes, known_kinds: list[str], wanted:
     options.ciphers = chosen(wanted.ciphers, _CIPHERS, options.ciphers, "ciphers")
     options.digests = chosen(wanted.macs, _DIGESTS, options.digests, "MACs")
     key_types = chosen(wanted.host_keys, _KEY_TYPES, _KEY_TYPES, "host key types")
-    known = [kind for held in known_kinds for kind in _SIGNED_BY.get(held, (held,)) if kind in key_types]
+    kinds = [kind for held in known_kinds for kind in _SIGNED_BY.get(held, (held,))]
+    known = [kind for kind in kinds if kind.removesuffix("-cert-v01@openssh.com") in key_types]
     options.key_types = tuple(dict.fromkeys([*known, *key_types]))
     accepted = chosen(wanted.public_keys, _KEY_TYPES, _KEY_TYPES, "public key algorithms")
     transport.disabled_algorithms = {"pubkeys": [name for name in _KEY_TYPES if name not in accepted]}

@@ -17,6 +17,7 @@ _STYLES = {
     Status.CANCELLED: "yellow",
     "new": "yellow",
     "same": "green",
+    "certified": "green",
 }
 _TROUBLE = "bold red"
 _COLUMNS = ("host", "status", "exit", "seconds", "last line")

@@ -37,12 +37,27 @@ class Authority:
         host: bool = False,
         options: Sequence[str] = (),
         into: Path | None = None,
+        algorithm: str = "",
     ) -> Path:
         """Certify a key pair `key`, `key`.pub. Returns: the certificate, which stands beside it or is moved `into`."""
+        signing = ["-t", algorithm] if algorithm else []
         kind = ["-h"] if host else []
         names = ["-n", ",".join(principals)] if principals else []
         more = [word for option in options for word in ("-O", option)]
-        command = ["ssh-keygen", "-q", "-s", str(self.path), "-I", "test", *kind, *names, "-V", validity, *more]
+        command = [
+            "ssh-keygen",
+            "-q",
+            "-s",
+            str(self.path),
+            "-I",
+            "test",
+            *signing,
+            *kind,
+            *names,
+            "-V",
+            validity,
+            *more,
+        ]
         subprocess.run([*command, f"{key}.pub"], check=True, timeout=_SECONDS, capture_output=True)
         made = key.with_name(f"{key.name}-cert.pub")
         return made if into is None else Path(shutil.move(made, into))
