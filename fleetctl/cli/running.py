@@ -159,6 +159,11 @@ def warn_about(hosts: Sequence[Host]) -> None:
     unchecked = [host.name for host in hosts if host.host_key_policy is HostKeyPolicy.OFF]
     if unchecked:
         warn(f"host keys are not checked (policy off): {fold(unchecked)}")
+    forwarded = sum(host.forward_agent for host in hosts)
+    if forwarded and not os.environ.get("SSH_AUTH_SOCK"):
+        warn("there is no ssh-agent to forward: SSH_AUTH_SOCK is not set")
+    elif forwarded:
+        warn(f"agent forwarded to {forwarded} {'host' if forwarded == 1 else 'hosts'}: root there can use your keys")
 
 
 def _consumers(screen: Screen, output: Output) -> list[Consumer]:

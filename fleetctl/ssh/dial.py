@@ -124,7 +124,8 @@ class Dialer:
             hop.login.user,
             sum(timings.values()),
         )
-        return Session(transport, way, notes, timings)
+        forwards = isinstance(hop, Host) and hop.forward_agent  # a bastion runs no commands of ours
+        return Session(transport, way, notes, timings, forward_agent=forwards)
 
     def adopt(self, chain: Chain, session: Session) -> None:
         """See `Bastions.adopt`."""

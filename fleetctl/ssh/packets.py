@@ -34,6 +34,7 @@ _MSG_DEBUG = 4
 _MSG_KEXINIT = 20
 _FIRST_OF_CHANNELS = 80
 _MSG_CHANNEL_DATA = 94
+_MSG_CHANNEL_OPEN = 90
 _MSG_CHANNEL_OPEN_CONFIRMATION = 91
 _MSG_CHANNEL_WINDOW_ADJUST = 93
 _MSG_CHANNEL_CLOSE = 97
@@ -221,9 +222,16 @@ class PacketLayer(Packetizer):
             # Strict key exchange refuses both kinds alike.
             return _MSG_IGNORE, message
         if kind == _MSG_CHANNEL_OPEN_CONFIRMATION:
-            with self._sending_lock:
-                self._closed_channels.discard(message.asbytes()[4:8])
+            self._note_open(message.asbytes()[4:8])
+        elif kind == _MSG_CHANNEL_OPEN:  # by the server, for a forwarded agent
+            content = message.asbytes()
+            start = 4 + _length.unpack_from(content)[0]  # behind what kind it is to be
+            self._note_open(content[start : start + 4])
         return kind, message
+
+    def _note_open(self, channel: bytes) -> None:
+        with self._sending_lock:
+            self._closed_channels.discard(channel)
 
     def _is_open(self, payload: bytes) -> bool:
         """Whether the channel that the message is for has not been closed; notes its closing."""

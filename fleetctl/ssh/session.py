@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import msgspec
-from paramiko import Channel, SSHException
-from paramiko.buffered_pipe import BufferedPipe
+from paramiko import Channel
 
 from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import (
@@ -24,8 +23,10 @@ from fleetctl.errors import (
     TimedOut,
 )
 from fleetctl.events import Stream
+from fleetctl.ssh.buffer import Buffer
 from fleetctl.ssh.bulk import BulkPipe
 from fleetctl.ssh.feeding import Feeder, Stdin, close, end_input
+from fleetctl.ssh.forwarding import AgentForwarding
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.sftp import Sftp
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
@@ -63,15 +64,25 @@ class Session:
 
     Args:
         timings: seconds that connecting took, by part.
+        forward_agent: whether what runs there may use our ssh-agent.
     """
 
-    def __init__(self, transport: LeanTransport, wire: Way, notes: ServerNotes, timings: dict[str, float]) -> None:
+    def __init__(
+        self,
+        transport: LeanTransport,
+        wire: Way,
+        notes: ServerNotes,
+        timings: dict[str, float],
+        *,
+        forward_agent: bool = False,
+    ) -> None:
         self._transport = transport
         self._wire = wire
         self._notes = notes
         # Two questions at once can swap their answers (transport.py: `saved_exception`, `completion_event`).
         self._asking_lock = threading.Lock()
         self.timings = timings
+        self._forwarding = AgentForwarding(transport) if forward_agent else None
 
     @property
     def alive(self) -> bool:
@@ -145,7 +156,7 @@ class Session:
     @contextmanager
     def started(self, ask: Callable[[Channel], None], cancel: Cancel, window_size: int) -> Iterator[Channel]:
         """A channel on which `ask` has started something; what that says is still to be heard."""
-        with self._channel(cancel, window_size) as channel:
+        with self._channel(cancel, window_size) as channel, self._agent_on(channel):
             self._request(channel, ask, cancel)
             yield channel
 
@@ -234,7 +245,7 @@ class Session:
             cancel.check()
             channel = self._transport.open_session(window_size=window_size, timeout=_REPLY_SECONDS)
         # Before anything is asked for nothing may come, so nothing is lost.
-        channel.in_buffer, channel.in_stderr_buffer = _Buffer(window_size), _Buffer(window_size)
+        channel.in_buffer, channel.in_stderr_buffer = Buffer(window_size), Buffer(window_size)
         try:
             yield channel
         finally:
@@ -245,6 +256,14 @@ class Session:
         """A channel with its pipe, which is there before anything is asked for: what comes at once would be lost."""
         with self._channel(cancel, window_size) as channel, self.bulk(channel, window_size) as pipe:
             yield channel, pipe
+
+    @contextmanager
+    def _agent_on(self, channel: Channel) -> Iterator[None]:
+        if self._forwarding is None:
+            yield
+        else:
+            with self._forwarding.offered_on(channel):
+                yield
 
     def _request(self, channel: Channel, ask: Callable[[Channel], None], cancel: Cancel) -> None:
         # paramiko waits for the reply without a time-out (channel.py: `_wait_for_event`).
@@ -340,20 +359,6 @@ class CommandPipe:
         if not self._channel.status_event.wait(_REPLY_SECONDS):
             raise TimedOut("the command closed its output, and does not end")
         return self._ended(), self._pipe.complaints()
-
-
-class _Buffer(BufferedPipe):  # type: ignore[type-arg]  # generic in types-paramiko only
-    """Output that is not read yet. paramiko grants a window and never looks whether the server keeps to it."""
-
-    def __init__(self, window_size: int) -> None:
-        super().__init__()
-        self._most = 2 * window_size
-
-    def feed(self, data: bytes | str) -> None:
-        # Called by the thread that reads, so raising ends the connection.
-        if len(self) + len(data) > self._most:
-            raise SSHException("the server sends more than its window allows")
-        super().feed(data)
 
 
 def _check_deadline(guard: Guard, seconds: float | None) -> None:

@@ -142,3 +142,89 @@ def test_an_agent_that_is_not_there_is_told_and_the_other_ways_go_on(
     inventory = sshd.inventory(tmp_path, 1, keys=[str(sshd.key("stranger"))], agent=True)
     ran = fleetctl("run", "-i", inventory, "-o", "json", "true", env=where)
     assert told in ran.json["hosts"][0]["error"]["message"]
+
+
+def test_a_forwarded_agent_lists_its_keys_there_and_signs_with_them(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, far: Path, agent: dict[str, str], add: Add
+) -> None:
+    add(sshd.key("ed25519"), sshd.key("rsa"))
+    inventory = sshd.inventory(tmp_path, 5)
+    (far / "key.pub").write_text(sshd.keys.public("rsa"))
+    signs = f"ssh-add -l && ssh-add -T {far}/key.pub"
+    ran = fleetctl("run", "-i", inventory, "--forward-agent", signs, env=agent)
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("(ED25519)") == 5
+    assert ran.stderr.count("agent forwarded to 5 hosts: root there can use your keys") == 1
+
+
+def test_an_agent_is_forwarded_only_when_that_is_asked_for(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str], add: Add
+) -> None:
+    add(sshd.key("ed25519"))
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1), "ssh-add -l", env=agent)
+    assert ran.exit_code == 1
+    assert "Could not open a connection to your authentication agent" in ran.stdout + ran.stderr
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, forward_agent=True), "ssh-add -l", env=agent)
+    assert ran.exit_code == 0
+    assert "forwarded to 1 host:" in ran.stderr
+
+
+def test_a_terminal_has_the_forwarded_agent_too(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str], add: Add
+) -> None:
+    add(sshd.key("ed25519"))
+    ran = fleetctl("ssh", "-i", sshd.inventory(tmp_path, 1), "--forward-agent", "h001", "ssh-add -l", env=agent)
+    assert ran.exit_code == 0, ran.stderr
+    assert "(ED25519)" in ran.stdout
+
+
+def test_a_forwarded_agent_cannot_be_emptied_from_there(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str], add: Add
+) -> None:
+    add(sshd.key("ed25519"))
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1), "--forward-agent", "ssh-add -D; ssh-add -l", env=agent)
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    assert "(ED25519)" in ran.stdout
+
+
+def test_a_forwarded_agent_is_gone_when_the_command_is(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str], add: Add
+) -> None:
+    """What stays behind in the background holds a link open, and must not hold up the run."""
+    add(sshd.key("ed25519"))
+    hold = 'python3 -c \'import os, socket; s = socket.socket(socket.AF_UNIX); s.connect(os.environ["SSH_AUTH_SOCK"])'
+    hold += '; print("held", flush=True); os.fork() or s.recv(1)\''
+    line = f"({hold} </dev/null >/dev/null 2>&1 &) ; ssh-add -l"
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 2), "--forward-agent", line, env=agent, timeout=30)
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+
+
+def test_more_links_than_are_borne_are_refused_and_the_others_work(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, agent: dict[str, str], add: Add
+) -> None:
+    add(sshd.key("ed25519"))
+    script = (
+        "import os, socket\n"
+        "links = []\n"
+        "answered = 0\n"
+        "for _ in range(20):\n"
+        "    s = socket.socket(socket.AF_UNIX)\n"
+        "    s.settimeout(10)\n"
+        "    s.connect(os.environ['SSH_AUTH_SOCK'])\n"
+        "    links.append(s)\n"
+        "for s in links:\n"
+        "    try:\n"
+        "        s.sendall(b'\\0\\0\\0\\1\\x0b')\n"
+        "        answered += s.recv(4) != b''\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "print('answered', answered)\n"
+    )
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1), "--forward-agent", f'python3 -c "{script}"', env=agent)
+    assert "answered 8" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_where_there_is_no_agent_to_forward_that_is_said(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1), "--forward-agent", "true")
+    assert ran.exit_code == 0
+    assert "there is no ssh-agent to forward" in ran.stderr
