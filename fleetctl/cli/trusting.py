@@ -15,7 +15,14 @@ from fleetctl.cli.prompts import confirm
 from fleetctl.cli.running import open_fleet
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.talk import complain, say, warn
-from fleetctl.errors import FleetError, HostCertificateRefused, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+from fleetctl.errors import (
+    FleetError,
+    HostCertificateRefused,
+    HostKeyChanged,
+    HostKeyRevoked,
+    HostKeyUnknown,
+    UntrustedError,
+)
 from fleetctl.fleet import Fleet
 from fleetctl.model import Host
 from fleetctl.nodes import fold
@@ -37,6 +44,14 @@ class State(StrEnum):
     CHANGED = "CHANGED"
     REVOKED = "REVOKED"
     NONE = "no key"
+
+
+_STATES: dict[type[UntrustedError], State] = {
+    HostKeyUnknown: State.NEW,
+    HostKeyChanged: State.CHANGED,
+    HostKeyRevoked: State.REVOKED,
+    HostCertificateRefused: State.REFUSED,
+}
 
 
 class Scanned(msgspec.Struct, frozen=True):
@@ -104,17 +119,11 @@ def _judged(fleet: Fleet, host: Host, key: ServerKey | FleetError) -> Scanned:
         return Scanned(host, None, State.NONE, key.message)
     try:
         vouching = fleet.known_hosts.judge(host, key)
-    except HostKeyUnknown:
-        return Scanned(host, key, State.NEW)
-    except HostKeyChanged as error:
-        return Scanned(host, key, State.CHANGED, error.message)
-    except HostKeyRevoked as error:
-        return Scanned(host, key, State.REVOKED, error.message)
-    except HostCertificateRefused as error:
-        return Scanned(host, key, State.REFUSED, error.message)
-    if vouching.authority:
-        return Scanned(host, key, State.CERTIFIED, authority=vouching.key.fingerprint)
-    return Scanned(host, key, State.SAME)
+    except tuple(_STATES) as error:
+        return Scanned(host, key, _STATES[type(error)], error.message)
+    certified = vouching.authority
+    authority = vouching.key.fingerprint if certified else ""
+    return Scanned(host, key, State.CERTIFIED if certified else State.SAME, authority=authority)
 
 
 def _show(scanned: Sequence[Scanned]) -> None:

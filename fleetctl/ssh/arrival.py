@@ -9,7 +9,14 @@ from msgspec import to_builtins
 
 from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
-from fleetctl.errors import HostError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown, NoCommonAlgorithm
+from fleetctl.errors import (
+    HostCertificateRefused,
+    HostError,
+    HostKeyChanged,
+    HostKeyRevoked,
+    HostKeyUnknown,
+    NoCommonAlgorithm,
+)
 from fleetctl.model import Hop, HostKeyPolicy
 from fleetctl.ssh.bastions import Chain
 from fleetctl.ssh.dial import Dialer, server_key, trusted_as
@@ -138,13 +145,14 @@ class Arrival:
             if hop.host_key_policy is HostKeyPolicy.STRICT:
                 raise
             return Found(f"{shown} is not known; {_what_a_run_does(hop)}", facts=error.facts, warning=True)
-        except (HostKeyChanged, HostKeyRevoked) as error:
+        except (HostKeyChanged, HostKeyRevoked, HostCertificateRefused) as error:
             if not off:
                 raise
             return Found(f"{error.message}; {_what_a_run_does(hop)}", facts=error.facts, warning=True)
         remarks = (f"another one would do as well: {_what_a_run_does(hop)}",) if off else ()
         facts: dict[str, object] = {"offered": shown, "known": [entry.place]}
-        return Found(f"{shown} is known: {entry.place}", remarks, facts, warning=off)
+        how = f"certified by {entry.key.fingerprint}" if entry.authority else "known"
+        return Found(f"{shown} is {how}: {entry.place}", remarks, facts, warning=off)
 
     def _log_in(self) -> Found:
         transport, user, accepted = self._transport, self._hop.login.user, Accepted("")
