@@ -36,9 +36,10 @@ class HostPatterns:
     def __init__(self) -> None:
         self._all: list[int] = []
         self._plain: dict[str, list[int]] = {}
-        # By the letters they begin with or, where they begin with a wildcard, end with.
-        self._wild: dict[str, list[tuple[Match, int]]] = {}
-        self._wild_end: dict[str, list[tuple[Match, int]]] = {}
+        # By the letters they begin with or, where they begin with a wildcard, end with; with the longest letters in
+        # them, which are sought at a tenth of what a regular expression costs.
+        self._wild: dict[str, list[tuple[str, Match, int]]] = {}
+        self._wild_end: dict[str, list[tuple[str, Match, int]]] = {}
         self._except: dict[int, list[Match]] = {}
 
     def add(self, number: int, patterns: Iterable[str]) -> None:
@@ -56,7 +57,7 @@ class HostPatterns:
     def _add_wild(self, number: int, pattern: str) -> None:
         pieces = re.split(_WILD, pattern)
         index, key = (self._wild, pieces[0]) if pieces[0] else (self._wild_end, pieces[-1])
-        index.setdefault(key, []).append((matcher(pattern), number))
+        index.setdefault(key, []).append((max(pieces, key=len), matcher(pattern), number))
 
     def about(self, name: str) -> set[int]:
         """The numbers of the lines that match a name."""
@@ -70,7 +71,7 @@ class HostPatterns:
         found = list(self._plain.get(name, ()))
         for place in range(len(name) + 1):
             for likely in (self._wild.get(name[:place]), self._wild_end.get(name[place:])):
-                found += [number for match, number in likely or () if match(name)]
+                found += [number for letters, match, number in likely or () if letters in name and match(name)]
         return found
 
     def _without_excepted(self, name: str, found: set[int]) -> set[int]:
