@@ -124,8 +124,9 @@ class Dialer:
             hop.login.user,
             sum(timings.values()),
         )
-        forwards = isinstance(hop, Host) and hop.forward_agent  # a bastion runs no commands of ours
-        return Session(transport, way, notes, timings, forward_agent=forwards)
+        if not isinstance(hop, Host):  # a bastion runs no commands of ours
+            return Session(transport, way, notes, timings)
+        return Session(transport, way, notes, timings, forward_agent=hop.forward_agent, variables=hop.send_env)
 
     def adopt(self, chain: Chain, session: Session) -> None:
         """See `Bastions.adopt`."""

@@ -11,7 +11,7 @@ from fleetctl.model import Hop, Host
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.session import Session
 
-_Place = tuple[Hop, tuple[Hop, ...]]
+_Place = tuple[Hop, tuple[Hop, ...], bool, tuple[tuple[str, str], ...]]
 """What two hosts must share to be served by the same session; Host itself has dicts and cannot be a key."""
 
 
@@ -90,4 +90,4 @@ class Pool:
 
 
 def _place(host: Host) -> _Place:
-    return host.end, host.jump
+    return host.end, host.jump, host.forward_agent, tuple(host.send_env.items())

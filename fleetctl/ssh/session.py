@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -65,6 +65,7 @@ class Session:
     Args:
         timings: seconds that connecting took, by part.
         forward_agent: whether what runs there may use our ssh-agent.
+        variables: what the server is asked to set for it (RFC 4254, 6.4). It does not say whether it did.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Session:
         timings: dict[str, float],
         *,
         forward_agent: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._transport = transport
         self._wire = wire
@@ -83,6 +85,7 @@ class Session:
         self._asking_lock = threading.Lock()
         self.timings = timings
         self._forwarding = AgentForwarding(transport) if forward_agent else None
+        self._variables = variables or {}
 
     @property
     def alive(self) -> bool:
@@ -157,6 +160,9 @@ class Session:
     def started(self, ask: Callable[[Channel], None], cancel: Cancel, window_size: int) -> Iterator[Channel]:
         """A channel on which `ask` has started something; what that says is still to be heard."""
         with self._channel(cancel, window_size) as channel, self._agent_on(channel):
+            with translated(Stage.CHANNEL, self._notes):
+                for name, value in self._variables.items():
+                    channel.set_environment_variable(name, value)
             self._request(channel, ask, cancel)
             yield channel
 

@@ -163,3 +163,16 @@ def test_algorithms_of_ssh_config_are_those_offered(
     ran = fleetctl("run", "-F", tmp_path / "cfg", "-H", "box", "true")
     assert ran.exit_code == 3
     assert "unreachable" in ran.stderr
+
+
+def test_variables_are_asked_for_and_set_where_the_server_takes_them(
+    fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path
+) -> None:
+    server = start_sshd("AcceptEnv COLOUR TASTE")
+    config = tmp_path / "config"
+    config.write_text(block(server, tmp_path, "SetEnv COLOUR=blue", "SendEnv TASTE SMELL"))
+    line = 'echo "$COLOUR/$TASTE/$SMELL"'
+    ran = fleetctl("run", "-F", config, "-H", "box", "-N", line, env={"TASTE": "sweet", "SMELL": "none"})
+    assert ran.stdout == "blue/sweet/\n", ran.stderr
+    ran = fleetctl("ssh", "-F", config, "box", line, env={"TASTE": "sweet"})
+    assert ran.stdout == "blue/sweet/\n", ran.stderr
