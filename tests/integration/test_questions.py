@@ -12,7 +12,7 @@ import yaml
 from tests.support import broken
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
-from tests.support.interrogators import asks, hangs_up_after_asking
+from tests.support.interrogators import asks, hangs_up_after_asking, wants_a_new_password
 from tests.support.keys import KeySet
 from tests.support.sshd import SshdStarter
 
@@ -187,3 +187,11 @@ def test_questions_without_end_are_given_up(fleetctl: Fleetctl, tmp_path: Path) 
         ran = fleetctl("run", "-i", _inventory(tmp_path, port, password="x"), "echo hi")
     assert ran.exit_code == 3
     assert "denied" in ran.stderr
+
+
+def test_a_password_that_has_expired_is_called_that_and_not_wrong(fleetctl: Fleetctl, tmp_path: Path) -> None:
+    with broken.server(wants_a_new_password) as port:
+        ran = fleetctl("run", "-i", _inventory(tmp_path, port, 2, password="tr0ub4dor"), "-o", "json", "true")
+    for host in ran.json["hosts"]:
+        assert host["status"] == "denied"
+        assert "the password has expired" in host["error"]["message"]

@@ -52,6 +52,22 @@ def hangs_up_after_asking(prompt: str, gone: threading.Event) -> Callable[[socke
     return behave
 
 
+def wants_a_new_password(connection: socket.socket) -> None:
+    """A server that knows the password, and says that it has expired (RFC 4252, 8)."""
+    transport = paramiko.Transport(connection)
+
+    class Strict(liars._Server):
+        def check_auth_password(self, username: str, password: str) -> int:
+            request = paramiko.Message()
+            request.add_byte(bytes([60]))
+            request.add_string("Your password has expired")
+            request.add_string("en")
+            transport._send_message(request)  # type: ignore[attr-defined]
+            return AUTH_FAILED
+
+    liars._serve(transport, Strict())
+
+
 class _Interrogator(liars._Server):
     def __init__(self, rounds: Sequence[Round], heard: list[list[str]], text: str, after_key: bool) -> None:
         super().__init__()
