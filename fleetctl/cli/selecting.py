@@ -32,7 +32,7 @@ def only(word: str, files: list[Path]) -> Selection:
     Raises: InventoryError; TargetError when it selects several hosts or cannot be read.
     """
     as_target = Selection(target=[word], inventory=files)
-    if _is_adhoc(word) and not _is_group(word, files):
+    if _is_adhoc(word) and not _is_known(word, files):
         return Selection(host=[word], inventory=files)
     names = selected_names(as_target)
     if len(names) > 1:
@@ -48,10 +48,10 @@ def _is_adhoc(word: str) -> bool:
     return True
 
 
-def _is_group(word: str, files: list[Path]) -> bool:
-    """Whether it is a group, and no host: the bare name of a group is a target."""
+def _is_known(word: str, files: list[Path]) -> bool:
+    """Whether it is a host or a group of the inventory."""
     inventory = load(list(files) or find_default())
-    return word in inventory.group_names and word not in inventory.names
+    return word in inventory.names or word in inventory.group_names
 
 
 def wanted(selection: Selection) -> list[str]:
@@ -74,7 +74,7 @@ def trust_command(selection: Selection, access: Access) -> str:
     for option, named in (("-F", access.ssh_config), ("--vault", access.vault), ("--vault-key", access.vault_key)):
         words += [option, str(named)] if named is not None else []
     for spec in selection.host:
-        words += ["-H", _with_port(spec, access.port)]
+        words += ["-H", spec]
     return shlex.join(words if access.port is None else [*words, "--port", str(access.port)])
 
 
@@ -83,11 +83,3 @@ def _not_empty(expressions: list[str]) -> list[str]:
     if not all(expression.strip() for expression in expressions):
         raise TargetError("an empty target was given", hint="is a variable in it unset? `@*` is all hosts")
     return expressions
-
-
-def _with_port(spec: str, port: int | None) -> str:
-    """`user@host:port` in full."""
-    said = parse_adhoc(spec)
-    user = f"{said.user}@" if said.user else ""
-    address = f"[{said.address}]" if ":" in said.address else said.address
-    return f"{user}{address}:{said.port or port or 22}"

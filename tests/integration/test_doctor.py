@@ -147,6 +147,11 @@ def test_a_host_key_that_is_not_known(examine: Callable[..., Examined], sshd: Ss
     assert f"fleetctl trust -H 127.0.1.1:{sshd.port} 127.0.1.1" in step["hint"]
 
 
+def test_a_host_of_the_inventory_is_trusted_as_such(examine: Callable[..., Examined], one: Path) -> None:
+    step = examine("-i", one, "--known-hosts", "empty", "h001").ends_at("host-key")
+    assert step["hint"].endswith(f"fleetctl trust -i {one} --known-hosts empty h001")
+
+
 def test_a_host_key_that_has_changed(examine: Callable[..., Examined], sshd: Sshd, one: Path) -> None:
     (one.parent / "known_hosts").write_text(f"# old\n[127.0.1.1]:{sshd.port} {sshd.keys.public('ed25519')}\n")
     step = examine("-i", one, "h001").ends_at("host-key")
