@@ -39,6 +39,11 @@ def examples(document: Path) -> list[Example]:
     return found
 
 
+def blocks(document: Path, kind: str) -> list[str]:
+    """The texts of the ```kind blocks."""
+    return [text for found, text in _BLOCK.findall(document.read_text()) if found == kind]
+
+
 def _dialogue(text: str) -> list[Example]:
     found: list[Example] = []
     for line in text.splitlines(keepends=True):
