@@ -1,4 +1,4 @@
-"""Every command of docs/access.md is typed on real servers, and so are those of README.md that a lab cannot take.
+"""Every command of docs/access.md is typed on real servers, and so are those of others that a lab cannot take.
 
 The inventory and the ssh_config are those of the document, on loopback: a bastion, hosts behind it, sudo, and a vault.
 """
@@ -19,7 +19,7 @@ from fleetctl.inventory.vault import Lock, Vault
 from fleetctl.inventory.vault_place import VaultPlace
 from fleetctl.model import Secret
 from tests.support.account import Account
-from tests.support.documents import ROOT, check, environment, needs_real_servers, plant, shown, type_command
+from tests.support.documents import ON_A_FLEET, ROOT, check, environment, needs_real_servers, plant, shown, type_command
 from tests.support.keys import KeySet
 from tests.support.markdown import Example, blocks
 from tests.support.privileges import Sudoers
@@ -149,7 +149,7 @@ def sudo_for(sudoers: Sudoers) -> Callable[[str], None]:
     return lambda command: sudoers(WITH_PASSWORD if re.search(r" -K\b|db01", command) else WITHOUT)
 
 
-EXAMPLES = [*shown((DOCUMENT,)), *(one for one in shown(("README.md",)) if needs_real_servers(one.values[1]))]
+EXAMPLES = [*shown((DOCUMENT,)), *(one for one in shown(ON_A_FLEET) if needs_real_servers(one.values[1]))]
 
 
 @pytest.mark.parametrize(("document", "example"), EXAMPLES)

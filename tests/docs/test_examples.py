@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from fleetctl.lab import Fault, Lab
-from tests.support.documents import ROOT, check, environment, needs_real_servers, plant, shown, type_command
+from tests.support.documents import ON_A_FLEET, ROOT, check, environment, needs_real_servers, plant, shown, type_command
 from tests.support.markdown import Example
 
 CASES = ROOT / "tests" / "cases"
@@ -25,7 +25,7 @@ WEB = [f"web{number:02}" for number in range(1, 7)]
 DB = [f"db{number:02}" for number in range(1, 5)]
 DEAD = "db03"
 
-ON_THE_LAB = ("README.md", "docs/output.md", "docs/transfer.md")
+ON_THE_LAB = [one for one in shown(ON_A_FLEET) if not needs_real_servers(one.values[1])]
 OURS = {
     "app.conf": "port = 8080\n",
     "app.tar": "not much of a large file\n",
@@ -113,9 +113,7 @@ def _inventory(lab: Lab, names: dict[str, str]) -> str:
     return yaml.safe_dump({"defaults": {"user": lab.user}, "groups": groups}, sort_keys=False)
 
 
-@pytest.mark.parametrize(
-    ("document", "example"), [one for one in shown(ON_THE_LAB) if not needs_real_servers(one.values[1])]
-)
+@pytest.mark.parametrize(("document", "example"), ON_THE_LAB)
 def test_what_is_shown_of_a_fleet_works(stage: Stage, document: str, example: Example) -> None:
     if example.command.startswith("make"):
         done = stage.type(example.command.replace("make test", "make -n test"), ROOT)

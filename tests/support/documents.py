@@ -16,6 +16,8 @@ from tests.support.fleetctl import SCRIPT, own_mistakes
 from tests.support.markdown import Example, examples
 
 ROOT = Path(__file__).parents[2]
+ON_A_FLEET = ("README.md", "docs/output.md", "docs/transfer.md")
+"""Documents whose commands are typed on a lab, or on real servers where that will not do."""
 
 _BLURRED = {
     r"\b\d+(\.\d+){3}:\d+": "ADDRESS",
