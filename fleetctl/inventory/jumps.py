@@ -58,18 +58,13 @@ class Jumps:
     def _hops(self, word: str, given: Given, path: tuple[str, ...], *, first: bool) -> tuple[str, ...]:
         name = self._name(word)
         if name in path:
-            raise InventoryError([given.problem(_circle(path, name))])
+            raise InventoryError([given.problem(_circle(path, name, given))])
         if len(path) > _MAX_HOPS:
             raise InventoryError([given.problem(f"makes more than {_MAX_HOPS} hops to {path[0]}")])
-        onward = self._jump(word)
+        onward = self._precedence.bastion(word)[1]["jump"]
         if onward.level == LEVEL and not first:
             return (word,)  # as for ssh, which would come from the bastion before it
         return (*self._chain(onward, self.up_to(name, onward.value), (*path, name)), word)
-
-    def _jump(self, word: str) -> Given:
-        if word in self._hosts:
-            return self._precedence.of(word).settings["jump"]
-        return self._precedence.outside(parse_adhoc(word))["jump"]
 
     def _name(self, word: str) -> str:
         return word if word in self._hosts else parse_adhoc(word).name
@@ -97,7 +92,7 @@ class _Search:
 
     def _hop(self, word: str, given: Given, path: tuple[str, ...]) -> int:
         if word in path:
-            self._complain(given, _circle(path, word))
+            self._complain(given, _circle(path, word, given))
         elif len(path) > _MAX_HOPS:
             self._complain(given, f"makes more than {_MAX_HOPS} hops to {path[0]}")
         elif word in self._hosts:
@@ -127,6 +122,8 @@ class _Search:
         self.problems[given.problem(message)] = None
 
 
-def _circle(path: tuple[str, ...], name: str) -> str:
+def _circle(path: tuple[str, ...], name: str, given: Given) -> str:
+    """What to say when the last of a path has a `jump` back to one that is on it already."""
     circle = " → ".join([*path[path.index(name) :], name])
-    return f"jumps go in a circle: {circle}; give {path[-1]} `jump: []` to end it"
+    end = "ProxyJump none" if given.level == LEVEL else "jump: []"
+    return f"jumps go in a circle: {circle}; give {path[-1]} `{end}` to end it"

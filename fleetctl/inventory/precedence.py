@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from fleetctl.errors import Problem
-from fleetctl.inventory.adhoc import AdhocHost
+from fleetctl.inventory.adhoc import AdhocHost, parse_adhoc
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Groups, Membership
 from fleetctl.inventory.ssh_config import Said, SshConfig, local_user
@@ -104,23 +104,26 @@ class Precedence:
         level = self._levels.hosts[name]
         return self._common(name).under(level.settings, level.tags)
 
-    def knows(self, name: str) -> bool:
-        """Whether it is a host of the inventory."""
-        return name in self._levels.hosts
-
     def has_alias(self, name: str) -> bool:
         """Whether ssh_config has something to say of just this host."""
         return self._ssh_config.names(name)
 
-    def outside(self, said: AdhocHost, line: Overrides | None = None) -> Settings:
-        """The settings of a bastion that is no host of the inventory: what holds for all hosts, and what was said.
+    def bastion(self, word: str, line: Overrides | None = None) -> tuple[str, Settings]:
+        """The name and the settings of a word of a `jump`: a host, or `[user@]host[:port]` with a host before `:`.
 
-        The way to it can only be ssh_config's: the defaults' own goes through it.
+        The way to one that is no host of the inventory can only be ssh_config's: the defaults' own goes through it.
+
+        Raises: SshConfigError.
         """
+        hosts = self._levels.hosts
+        said = AdhocHost(word) if word in hosts else parse_adhoc(word)
+        if said.name in hosts:
+            stated = self.stated(said.name).settings
+        else:
+            stated = {key: given for key, given in self._levels.defaults.settings.items() if key != "jump"}
         values = {"user": said.user, "port": said.port}
-        stated = {key: given for key, given in self._levels.defaults.settings.items() if key != "jump"}
-        stated |= {key: Given(value, "jump") for key, value in values.items() if value is not None}
-        return self._whole(said.name, stated, line or Overrides())
+        stated = stated | {key: Given(value, "jump") for key, value in values.items() if value is not None}
+        return said.name, self._whole(said.name, stated, line or Overrides())
 
     def stated_jump(self, name: str) -> Given:
         """The bastions that the inventory gives a host."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fleetctl.errors import InventoryError
-from fleetctl.inventory.adhoc import parse_adhoc
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given
 from fleetctl.inventory.membership import Membership
@@ -62,11 +61,7 @@ class Records:
 
     def _hop(self, word: str) -> Hop:
         if word not in self._hops:
-            if self._precedence.knows(word):
-                name, settings = word, self._precedence.of(word, self._overrides.on_the_way).settings
-            else:
-                said = parse_adhoc(word)
-                name, settings = said.name, self._precedence.outside(said, self._overrides.on_the_way)
+            name, settings = self._precedence.bastion(word, self._overrides.on_the_way)
             self._hops[word] = Hop(
                 **self._connection(name, self._overrides.on_the_way.over(settings), self._on_the_way)
             )

@@ -114,6 +114,19 @@ def test_bastions_of_ssh_config_may_be_its_aliases_or_hosts_of_the_inventory(bot
     assert way(inventory, "b") == ["joe@192.0.2.3:24", "me@192.0.2.2:23"]
 
 
+def test_a_user_or_a_port_before_and_behind_a_bastions_name_leaves_its_other_settings(both: Both) -> None:
+    inventory = both(
+        "defaults: {user: joe}\nhosts: {a: {}, door: {address: 192.0.2.1, port: 2222, jump: me@gate}}",
+        "Host gate\n HostName 192.0.2.3\n Port 24\n",
+    )
+    assert way(inventory, "a", Overrides(jump=("me@door",))) == ["me@192.0.2.3:24", "me@192.0.2.1:2222"]
+    assert way(inventory, "a", Overrides(jump=("gate", "door:23"))) == [
+        "joe@192.0.2.3:24",
+        "me@192.0.2.3:24",
+        "joe@192.0.2.1:23",
+    ]
+
+
 def test_the_inventory_may_jump_through_an_alias_of_ssh_config(both: Both) -> None:
     text = "Host gate\n HostName 192.0.2.3\n"
     assert way(both("hosts: {a: {jump: gate}}", text), "a")[0].endswith("@192.0.2.3:22")
@@ -139,7 +152,13 @@ def test_in_a_chain_each_bastion_is_reached_through_the_one_before(both: Both) -
 @pytest.mark.parametrize("hosts", ["hosts: [a, b]", "hosts: {a: {jump: b}, b: {}}", "hosts: [a]"])
 def test_a_circle_of_jumps_is_told_though_only_ssh_config_closes_it(both: Both, hosts: str) -> None:
     read = both(hosts, "Host a\n ProxyJump b\nHost b\n ProxyJump a\n")
-    with pytest.raises(InventoryError, match=r"jumps go in a circle: a → b → a"):
+    with pytest.raises(InventoryError, match=r"jumps go in a circle: a → b → a; give b `\w+.* to end it"):
+        read.places(["a"])
+
+
+def test_a_circle_is_told_though_users_are_named_on_its_way(both: Both) -> None:
+    read = both("hosts: {a: {jump: me@b}, b: {jump: me@a}}", "")
+    with pytest.raises(InventoryError, match=r"jumps go in a circle: a → b → a; give b `jump: \[\]` to end it"):
         read.places(["a"])
 
 
