@@ -21,23 +21,26 @@ def connect_by(command: str, environment: Mapping[str, str]) -> Wire:
     """A wire to what the command connects to. Its process group is ended when the wire is closed.
 
     Args:
-        command: a line for `sh -c`, as ssh gives it to the user's shell.
+        command: a line for the user's shell, as with ssh: that of $SHELL, or else sh.
+        environment: the command's.
 
     Raises: NotConnected when it cannot be started.
     """
     ours, its = socket.socketpair()
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the child's owner
+    shell = environment.get("SHELL") or "/bin/sh"
     try:
         # `exec`: no shell stays between us and the command, where it is a single one.
         child = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {command}"], stdin=its.fileno(), stdout=its.fileno(), stderr=complaints,
+            [shell, "-c", f"exec {command}"], stdin=its.fileno(), stdout=its.fileno(), stderr=complaints,
             env=environment, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         ours.close()
         complaints.close()
         raise NotConnected(
-            f"cannot start the proxy command: {error.strerror}", hint="raise `ulimit -u` or lower --fanout"
+            f"cannot start the proxy command with {shell}: {error.strerror}",
+            hint="is $SHELL right? else raise `ulimit -u` or lower --fanout",
         ) from error
     finally:
         its.close()

@@ -178,3 +178,15 @@ def test_a_proxy_command_does_not_see_the_variables_that_hold_secrets(
     assert ran.exit_code == 0, ran.stderr
     assert "OTHER=plain" in seen.read_text()
     assert "LOGIN" not in seen.read_text()
+
+
+def test_a_proxy_command_is_run_by_the_users_shell(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    inventory = sshd.inventory(tmp_path, 1, proxy_command=relay_to("%h", "%p"))
+    shell = tmp_path / "shell"
+    shell.write_text('#!/bin/sh\ntouch "$0.ran"\nexec /bin/sh "$@"\n')
+    shell.chmod(0o700)
+    assert fleetctl("run", "-i", inventory, "true", env={"SHELL": str(shell)}).exit_code == 0
+    assert (tmp_path / "shell.ran").exists()
+    ran = fleetctl("run", "-i", inventory, "true", env={"SHELL": "/no/shell"})
+    assert ran.exit_code == 3
+    assert "cannot start the proxy command with /no/shell: No such file or directory" in ran.stderr

@@ -1,4 +1,4 @@
-"""The commands of `Match exec`: each is run once for a run, by sh, and has an end."""
+"""The commands of `Match exec`: each is run once for a run, by the user's shell, and has an end."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Commands:
 
     def _run(self, command: str) -> bool | str:
         environment = {name: value for name, value in os.environ.items() if name not in self._hidden}
+        shell = os.environ.get("SHELL") or "/bin/sh"
         try:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                [shell, "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 env=environment, start_new_session=True,
             )  # fmt: skip
         except OSError as error:

@@ -17,7 +17,7 @@ CONNECTION = "hknpr"
 
 _LETTER = r"(?s)%(.?)"
 _VARIABLE = r"\$\{([^}]*)\}"
-_HARMLESS = r"[A-Za-z0-9._:@%+][A-Za-z0-9._:@%+,-]*|"
+_HARMLESS = r"[A-Za-z0-9._:@%+/][A-Za-z0-9._:@%+,/-]*|"
 
 
 class Tokens(msgspec.Struct, frozen=True):
