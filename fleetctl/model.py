@@ -76,6 +76,7 @@ class Login(msgspec.Struct, frozen=True):
         keys: paths of private key files, `~` already expanded.
         key_passphrase: for those of the keys that are encrypted.
         agent: whether keys of the ssh-agent are offered too.
+        agent_socket: where that agent listens; "" for $SSH_AUTH_SOCK.
         certificates: paths of OpenSSH certificates for keys of files or of the agent, beside `KEY-cert.pub`.
         identities_only: of the agent's keys only those that `keys` and `certificates` name are offered.
         answers: to what a server asks besides the password (keyboard-interactive, RFC 4256).
@@ -86,6 +87,7 @@ class Login(msgspec.Struct, frozen=True):
     key_passphrase: Secret | None = None
     password: Secret | None = None
     agent: bool = False
+    agent_socket: str = ""
     certificates: tuple[str, ...] = ()
     identities_only: bool = False
     answers: tuple[Answer, ...] = ()
@@ -119,7 +121,7 @@ class Hop(msgspec.Struct, frozen=True):
         host_key_alias: what it is called in known_hosts, in place of address and port; "" for these.
         connect_timeout: seconds for the TCP connection.
         bind_address: the address of ours to dial from, or "".
-        proxy_command: a command line for `sh -c` whose stdin and stdout are the connection, or "".
+        proxy_command: a command line for $SHELL, or else sh, whose stdin and stdout are the connection, or "".
         keepalive: seconds of silence after which the network asks the peer for a sign of life.
         keepalive_count: how many of these may stay without an answer.
     """

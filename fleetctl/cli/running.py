@@ -160,7 +160,8 @@ def warn_about(hosts: Sequence[Host]) -> None:
     if unchecked:
         warn(f"host keys are not checked (policy off): {fold(unchecked)}")
     forwarded = sum(host.forward_agent for host in hosts)
-    if forwarded and not os.environ.get("SSH_AUTH_SOCK"):
+    agents = {host.login.agent_socket or os.environ.get("SSH_AUTH_SOCK") for host in hosts if host.forward_agent}
+    if forwarded and not any(agents):
         warn("there is no ssh-agent to forward: SSH_AUTH_SOCK is not set")
     elif forwarded:
         warn(f"agent forwarded to {forwarded} {'host' if forwarded == 1 else 'hosts'}: root there can use your keys")

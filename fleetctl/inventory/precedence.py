@@ -196,6 +196,7 @@ def built_in() -> Effective:
         "user": local_user(),
         "keys": tuple(str(ssh / name) for name in _DEFAULT_KEYS if (ssh / name).is_file()),
         "agent": bool(os.environ.get("SSH_AUTH_SOCK")),
+        "agent_socket": "",
         "certificates": (),
         "identities_only": False,
         "forward_agent": False,

@@ -92,6 +92,7 @@ class Records:
             key_passphrase=_secret(settings, "key_passphrase", secrets),
             password=_secret(settings, "password", secrets),
             agent=value["agent"],
+            agent_socket=value["agent_socket"],
             certificates=value["certificates"],
             identities_only=value["identities_only"],
             answers=_answers(settings["answers"], secrets),

@@ -25,6 +25,8 @@ def settled(name: str, value: Any, directory: Path) -> Any:
     """
     if name in {"certificates", "keys", "known_hosts"}:
         return tuple(_path(word, directory) for word in words(value))
+    if name == "agent_socket":
+        return _path(value, directory)
     return _SENSE[name](value)
 
 

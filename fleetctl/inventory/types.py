@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     key_passphrase: str | SecretRef | None = None
     password: str | SecretRef | None = None
     agent: bool | None = None
+    agent_socket: str | None = None
     certificates: Words | None = None
     identities_only: bool | None = None
     forward_agent: bool | None = None

@@ -1,4 +1,4 @@
-"""The user's ssh-agent: the keys it holds, asked for over a connection whose every wait has an end.
+"""An ssh-agent of the user: the keys it holds, asked for over a connection whose every wait has an end.
 
 paramiko's own has no time-out, decodes every key it lists, and offers an RSA certificate under the name of another.
 """
@@ -15,6 +15,7 @@ from typing import Any
 from paramiko import Message, SSHException
 
 from fleetctl.errors import KeyUnusable
+from fleetctl.model import Login
 from fleetctl.ssh.translate import FOREIGN
 
 _LIST, _LISTED, _SIGN, _SIGNED = 11, 12, 13, 14
@@ -48,18 +49,23 @@ class HeldKey:
         return self._agent.signature(self._blob, data, _RSA_FLAGS.get(algorithm.removesuffix(_CERTIFICATE), 0))
 
 
+def agent_socket(login: Login) -> str:
+    """Where the agent of a login listens; "" where none is known."""
+    return login.agent_socket or os.environ.get("SSH_AUTH_SOCK", "")
+
+
 @contextmanager
-def agent_keys(seconds: float) -> Iterator[tuple[HeldKey, ...]]:
+def agent_keys(path: str, seconds: float) -> Iterator[tuple[HeldKey, ...]]:
     """The agent's keys, which can sign inside the block.
 
     An agent connection is one conversation without a lock, so each login opens its own.
 
     Args:
+        path: the socket where it listens, or "".
         seconds: how long each answer may take. A key may ask its owner first (ssh-add -c, a touch).
 
     Raises: KeyUnusable when no agent is there, or it does not answer as one does.
     """
-    path = os.environ.get("SSH_AUTH_SOCK", "")
     if not path:
         raise KeyUnusable(
             "no ssh-agent is known: SSH_AUTH_SOCK is not set",

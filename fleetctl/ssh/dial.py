@@ -16,6 +16,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
 from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, SecretError, TimedOut, UnreachableError
 from fleetctl.model import Answer, Hop, Host, Secret
+from fleetctl.ssh.agent import agent_socket
 from fleetctl.ssh.bastions import Bastions, Chain
 from fleetctl.ssh.certificates import PublicHalves
 from fleetctl.ssh.guard import Guard
@@ -126,7 +127,8 @@ class Dialer:
         )
         if not isinstance(hop, Host):  # a bastion runs no commands of ours
             return Session(transport, way, notes, timings)
-        return Session(transport, way, notes, timings, forward_agent=hop.forward_agent, variables=hop.send_env)
+        agent = agent_socket(hop.login) if hop.forward_agent else ""
+        return Session(transport, way, notes, timings, forwarded_agent=agent, variables=hop.send_env)
 
     def adopt(self, chain: Chain, session: Session) -> None:
         """See `Bastions.adopt`."""

@@ -6,7 +6,6 @@ add, remove and lock keys for whoever asks.
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 import threading
@@ -30,10 +29,15 @@ _FAILURE = b"\x05"
 
 
 class AgentForwarding:
-    """For the commands of one connection. Where we have no agent ourselves, none is offered."""
+    """For the commands of one connection.
 
-    def __init__(self, transport: Transport) -> None:
+    Args:
+        socket_path: where our agent listens.
+    """
+
+    def __init__(self, transport: Transport, socket_path: str) -> None:
         self._transport = transport
+        self._socket_path = socket_path
         self._links_lock = threading.Lock()
         self._links: set[_Link] = set()
         self._users = 0
@@ -41,9 +45,6 @@ class AgentForwarding:
     @contextmanager
     def offered_on(self, channel: Channel) -> Iterator[None]:
         """Ask the server to forward the agent to what is started on a channel; when the last is over, all links end."""
-        if not os.environ.get("SSH_AUTH_SOCK"):
-            yield
-            return
         with self._links_lock:
             self._users += 1
         channel.request_forward_agent(self._opened)
@@ -65,7 +66,7 @@ class AgentForwarding:
     def _opened(self, channel: Channel) -> None:
         """Called by the thread that reads from the connection, so nothing has come yet."""
         channel.in_buffer = Buffer(_WINDOW_SIZE)
-        link = _Link(channel, self._over)
+        link = _Link(channel, self._socket_path, self._over)
         with self._links_lock:
             self._links.add(link)
         self._admit()
@@ -86,8 +87,9 @@ class AgentForwarding:
 class _Link:
     """One program's conversation with our agent: a request, an answer, and so on. Owns channel, socket and thread."""
 
-    def __init__(self, channel: Channel, over: Callable[[_Link], None]) -> None:
+    def __init__(self, channel: Channel, socket_path: str, over: Callable[[_Link], None]) -> None:
         self._channel = channel
+        self._socket_path = socket_path
         self._over = over
         self._agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._thread = threading.Thread(target=self._relay, name="agent forwarding", daemon=True)
@@ -106,7 +108,7 @@ class _Link:
         try:
             with self._agent as agent:
                 agent.settimeout(_CONFIRM_SECONDS)
-                agent.connect(os.environ["SSH_AUTH_SOCK"])
+                agent.connect(self._socket_path)
                 while request := _message(self._channel.recv):
                     self._channel.sendall(_framed(self._answer(agent, request)))
         except FOREIGN:

@@ -16,7 +16,7 @@ from paramiko.pkey import PublicBlob
 
 from fleetctl.errors import KeyUnusable
 from fleetctl.model import Login
-from fleetctl.ssh.agent import HeldKey, agent_keys
+from fleetctl.ssh.agent import HeldKey, agent_keys, agent_socket
 from fleetctl.ssh.certificates import HELD, Certificate, PublicHalves, parse
 from fleetctl.ssh.keys import KeyRing
 from fleetctl.ssh.known_hosts import fingerprint
@@ -101,7 +101,7 @@ class Identities:
             self._held = ()
             try:
                 if self._login.agent:
-                    self._held = stack.enter_context(agent_keys(self._patience))
+                    self._held = stack.enter_context(agent_keys(agent_socket(self._login), self._patience))
             except KeyUnusable as error:
                 self.problems["agent"] = error
         return self._held

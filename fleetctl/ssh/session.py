@@ -64,7 +64,7 @@ class Session:
 
     Args:
         timings: seconds that connecting took, by part.
-        forward_agent: whether what runs there may use our ssh-agent.
+        forwarded_agent: the socket of the ssh-agent that what runs there may use; "" for none.
         variables: what the server is asked to set for it (RFC 4254, 6.4). It does not say whether it did.
     """
 
@@ -75,7 +75,7 @@ class Session:
         notes: ServerNotes,
         timings: dict[str, float],
         *,
-        forward_agent: bool = False,
+        forwarded_agent: str = "",
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self._transport = transport
@@ -84,7 +84,7 @@ class Session:
         # Two questions at once can swap their answers (transport.py: `saved_exception`, `completion_event`).
         self._asking_lock = threading.Lock()
         self.timings = timings
-        self._forwarding = AgentForwarding(transport) if forward_agent else None
+        self._forwarding = AgentForwarding(transport, forwarded_agent) if forwarded_agent else None
         self._variables = variables or {}
 
     @property

@@ -6,12 +6,11 @@ Each is asked for once per run, however many hosts use it, and only where a logi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 from fleetctl.asking import Ask
 from fleetctl.errors import HostError, KeyUnusable
 from fleetctl.model import Hop, Login
-from fleetctl.ssh.agent import agent_keys
+from fleetctl.ssh.agent import agent_keys, agent_socket
 from fleetctl.ssh.certificates import PublicHalves
 from fleetctl.ssh.keys import KeyLocked, KeyRing
 
@@ -20,13 +19,13 @@ _AGENT_SECONDS = 5.0
 
 def unlock(hops: Sequence[Hop], ring: KeyRing, halves: PublicHalves, ask: Ask) -> None:
     """Open in the ring what these need of keys whose passphrase nobody has configured."""
-    agent = _Agent(halves)
+    agents = _Agents(halves)
     logins = dict.fromkeys(hop.login for hop in hops)
-    for path in dict.fromkeys(path for login in logins for path in _locked(login, ring, agent)):
+    for path in dict.fromkeys(path for login in logins for path in _locked(login, ring, agents)):
         ring.unlock(path, ask)
 
 
-def _locked(login: Login, ring: KeyRing, agent: _Agent) -> Iterator[str]:
+def _locked(login: Login, ring: KeyRing, agents: _Agents) -> Iterator[str]:
     """The encrypted keys that stand before one that needs no passphrase, or that the agent has; none beside a password.
 
     The others may never be needed, and a question for nothing would come at every run.
@@ -37,7 +36,7 @@ def _locked(login: Login, ring: KeyRing, agent: _Agent) -> Iterator[str]:
         try:
             ring.key(path, None)
         except HostError as error:
-            if login.agent and agent.holds(path):
+            if login.agent and agents.hold(path, agent_socket(login)):
                 return
             if isinstance(error, KeyLocked):
                 yield path
@@ -45,20 +44,23 @@ def _locked(login: Login, ring: KeyRing, agent: _Agent) -> Iterator[str]:
             return
 
 
-class _Agent:
-    """The ssh-agent, asked for its keys when that first matters."""
+class _Agents:
+    """The ssh-agents, each asked for its keys when that first matters."""
 
     def __init__(self, halves: PublicHalves) -> None:
         self._halves = halves
+        self._keys: dict[str, frozenset[bytes]] = {}
 
-    def holds(self, path: str) -> bool:
-        """Whether it has the key of that file, as far as the file shows which that is."""
-        return self._halves.key(path).public in self._keys
+    def hold(self, path: str, socket_path: str) -> bool:
+        """Whether the agent there has the key of that file, as far as the file shows which that is."""
+        if socket_path not in self._keys:
+            self._keys[socket_path] = _held(socket_path)
+        return self._halves.key(path).public in self._keys[socket_path]
 
-    @cached_property
-    def _keys(self) -> frozenset[bytes]:
-        try:
-            with agent_keys(_AGENT_SECONDS) as keys:
-                return frozenset(key.asbytes() for key in keys)
-        except KeyUnusable:
-            return frozenset()
+
+def _held(socket_path: str) -> frozenset[bytes]:
+    try:
+        with agent_keys(socket_path, _AGENT_SECONDS) as keys:
+            return frozenset(key.asbytes() for key in keys)
+    except KeyUnusable:
+        return frozenset()

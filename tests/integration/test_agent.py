@@ -228,3 +228,33 @@ def test_where_there_is_no_agent_to_forward_that_is_said(fleetctl: Fleetctl, ssh
     ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1), "--forward-agent", "true")
     assert ran.exit_code == 0
     assert "there is no ssh-agent to forward" in ran.stderr
+
+
+@pytest.fixture
+def alias(sshd: Sshd, tmp_path: Path, agent: dict[str, str]) -> Path:
+    """An ssh_config whose host `web` has an agent of its own."""
+    known = sshd.known_hosts(tmp_path / "known", ["127.0.1.1"], ("ed25519",))
+    path = tmp_path / "ssh_config"
+    path.write_text(
+        f"Host web\n HostName 127.0.1.1\n Port {sshd.port}\n User {sshd.user}\n UserKnownHostsFile {known}\n"
+        f" IdentityAgent {agent['SSH_AUTH_SOCK']}\n IdentityFile {sshd.keys.path('ed25519.pub')}\n"
+    )
+    return path
+
+
+def test_the_agent_that_ssh_config_names_is_used_and_forwarded(
+    fleetctl: Fleetctl, sshd: Sshd, alias: Path, add: Add
+) -> None:
+    add(sshd.key("stranger"), sshd.key("ed25519"))
+    ran = fleetctl("run", "-F", alias, "-H", "web", "--forward-agent", "ssh-add -l")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("(ED25519)") == 2
+    assert "agent forwarded to 1 host: root there can use your keys" in ran.stderr
+    assert f"key {sshd.keys.path('ed25519.pub')} of the agent" in fleetctl("doctor", "-F", alias, "web").stdout
+
+
+def test_an_agent_that_ssh_config_names_and_that_is_not_there_is_told(fleetctl: Fleetctl, alias: Path) -> None:
+    alias.write_text(alias.read_text().replace("IdentityAgent ", "IdentityAgent /nowhere"))
+    ran = fleetctl("run", "-F", alias, "-H", "web", "true")
+    assert ran.exit_code == 3
+    assert "cannot use the ssh-agent: no such file or directory (/nowhere/" in ran.stderr

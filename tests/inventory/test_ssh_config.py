@@ -193,6 +193,15 @@ def test_a_command_of_match_without_an_end_is_ended_and_told(config: Written, mo
     ]
 
 
+def test_a_command_of_match_is_run_by_the_users_shell(config: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = config.home / "shell"
+    shell.write_text('#!/bin/sh\necho "$2" > "$0.log"\n')
+    shell.chmod(0o700)
+    monkeypatch.setenv("SHELL", str(shell))
+    assert config.settings('Match exec "test -d %d/.ssh"\n Port 7\n') == {"port": 7}
+    assert (config.home / "shell.log").read_text() == f"test -d {config.home}/.ssh\n"
+
+
 @pytest.mark.parametrize("user", ["a;id", "$(id)", "-x", "a b", "a\nb"])
 def test_what_a_shell_would_take_for_more_is_never_put_into_a_command(config: Written, user: str) -> None:
     log = config.home / "log"
@@ -288,6 +297,12 @@ def test_without_files_nothing_is_said(config: Written) -> None:
         ("IdentitiesOnly yes", {"identities_only": True}),
         ("IdentityAgent none", {"agent": False}),
         ("IdentityAgent SSH_AUTH_SOCK", {"agent": False}),
+        (
+            'IdentityAgent "~/Group Containers/%r.sock"',
+            {"agent": True, "agent_socket": "{home}/Group Containers/{me}.sock"},
+        ),
+        ("IdentityAgent ${HOME}/agent", {"agent": True, "agent_socket": "{home}/agent"}),
+        ("IdentityAgent $HOME", {"agent": True, "agent_socket": "{home}"}),
         ("CertificateFile ~/c-cert.pub", {"certificates": ("{home}/c-cert.pub",)}),
         ("ProxyJump bastion", {"jump": ("bastion",)}),
         ("ProxyJump me@a:22,ssh://b:23/ # both", {"jump": ("me@a:22", "b:23")}),
@@ -410,7 +425,6 @@ def test_what_cannot_be_is_told_with_its_place(config: Written, line: str, told:
     ("line", "told"),
     [
         ("StrictHostKeyChecking no", "fleetctl takes it for accept-new"),
-        ("IdentityAgent /run/agent", "it uses none here"),
         ("ForwardAgent $OTHER_AGENT", "it forwards none here"),
         ("GSSAPIAuthentication yes", "has no GSSAPI"),
         ("PKCS11Provider /lib/p11.so", "has no PKCS#11"),

@@ -88,9 +88,8 @@ def _agent(line: Line, about: About) -> Values:
         path = os.environ.get(word[1:], "")
     else:
         path = expand_path(word, about.tokens)
-    if path and path != ours:
-        about.tell(line, "fleetctl uses the agent of $SSH_AUTH_SOCK or none: it uses none here")
-    return [("agent", bool(path) and path == ours)]
+    other = [("agent_socket", path)] if path and path != ours else []
+    return [("agent", bool(path)), *other]
 
 
 def _forward_agent(line: Line, about: About) -> Values:
