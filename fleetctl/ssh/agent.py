@@ -45,8 +45,11 @@ class HeldKey:
         return self._blob
 
     def sign_ssh_data(self, data: bytes, algorithm: str = "") -> bytes:
-        """Raises: SSHException when the agent refuses; OSError when it does not answer."""
-        return self._agent.signature(self._blob, data, _RSA_FLAGS.get(algorithm.removesuffix(_CERTIFICATE), 0))
+        """Raises: SSHException when the agent refuses, or does not answer."""
+        try:
+            return self._agent.signature(self._blob, data, _RSA_FLAGS.get(algorithm.removesuffix(_CERTIFICATE), 0))
+        except OSError as error:
+            raise SSHException(_reason(error)) from error
 
 
 def agent_socket(login: Login) -> str:

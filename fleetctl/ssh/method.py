@@ -16,7 +16,6 @@ from paramiko.auth_handler import AuthHandler
 from paramiko.common import cMSG_USERAUTH_INFO_RESPONSE
 from paramiko.ssh_exception import AuthenticationException, PartialAuthentication
 
-from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.transport import lives, wait
 
 _MAX_ROUNDS = 30
@@ -120,11 +119,11 @@ class _Method(AuthHandler):
         """Send the request, unless the key makes no signature that the server takes: then it is as if refused.
 
         An agent may refuse to sign, or not answer in time. paramiko raises in the thread that reads, which would end
-        the connection and with it all other ways to log in.
+        the connection and with it all other ways to log in. A request that cannot be sent was refused by nobody.
         """
         try:
             super()._parse_service_accept(m)  # type: ignore[misc]  # missing in types-paramiko
-        except FOREIGN as error:
+        except SSHException as error:
             self._end(AuthenticationException(str(error)))
 
     def _parse_userauth_success(self, m: Message) -> None:
