@@ -25,6 +25,8 @@ def ask_secret(prompt: str) -> Secret:
         typed = getpass(prompt)
     except EOFError:
         typed = ""
+    except UnicodeDecodeError:  # it holds what was typed
+        raise SecretError("what was typed is not text", hint="a secret is text in UTF-8") from None
     if not typed:
         raise SecretError(f"nothing was typed for {prompt.strip(' :').lower()}", hint="run it again and type it")
     return Secret(typed)

@@ -35,7 +35,7 @@ def at_terminal(screen: Screen) -> Callable[[str, bool, Cancel], Secret] | None:
 
 
 def _typed(question: str, cancel: Cancel, *, shown: bool) -> Secret:
-    """Raises: SecretError when nothing was typed; Cancelled."""
+    """Raises: SecretError when nothing was typed, or no text; Cancelled."""
     lines = [sanitize(line)[:_MOST_CHARACTERS] for line in question.split("\n")]
     try:
         terminal = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
@@ -68,7 +68,7 @@ def _echo(terminal: int, *, shown: bool) -> Iterator[None]:
 
 
 def _line(terminal: int, cancel: Cancel) -> str:
-    """Raises: Cancelled. A read that waits could not be called off from another thread."""
+    """Raises: Cancelled, SecretError. A read that waits could not be called off from another thread."""
     data = b""
     while not data.endswith(b"\n"):
         while not select.select([terminal], [], [], _LOOK_SECONDS)[0]:
@@ -77,4 +77,7 @@ def _line(terminal: int, cancel: Cancel) -> str:
         if not more:
             break
         data += more
-    return data.decode(errors="surrogateescape").rstrip("\r\n")
+    try:
+        return data.decode().rstrip("\r\n")
+    except UnicodeDecodeError:  # it holds what was typed
+        raise SecretError("what was typed is not text", hint="a secret is text in UTF-8") from None

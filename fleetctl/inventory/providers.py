@@ -20,7 +20,7 @@ _SHOWN_STDERR = 300
 def from_variable(name: str) -> Secret:
     if name not in os.environ:
         raise SecretError(f"the variable {name} is not set", hint=f"export {name}=… before the run")
-    return Secret(_filled(os.environ[name]))
+    return Secret(_text(os.fsencode(os.environ[name]), end=""))
 
 
 def from_file(path: str, directory: Path) -> Secret:
@@ -100,13 +100,16 @@ def _said(stderr: bytes) -> str:
     return f": {said[-_SHOWN_STDERR:]}" if said else ""
 
 
-def _text(data: bytes) -> str:
-    """Raises: SecretError, which must not hold any of the data, as UnicodeDecodeError does."""
+def _text(data: bytes, end: str = "\r\n") -> str:
+    """Without what may stand at its `end`.
+
+    Raises: SecretError, which must not hold any of the data, as UnicodeDecodeError does.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError:
         raise SecretError("is not text", hint="a secret is text in UTF-8") from None
-    return _filled(text.rstrip("\r\n"))
+    return _filled(text.rstrip(end))
 
 
 def _filled(text: str) -> str:

@@ -63,3 +63,14 @@ def test_nothing_typed_is_no_password(fleetctl: Fleetctl, keys: str) -> None:
     assert ran.exit_code == 2
     assert "nothing was typed" in ran.stdout
     assert own_mistakes(ran.stdout) == []
+
+
+def test_what_is_typed_must_be_text(fleetctl: Fleetctl) -> None:
+    with fleetctl.on_terminal("run", "-k", "-H", "127.0.0.1:1", "df") as running:
+        running.wait_for("Password")
+        running.type(b"hunter\xff\xfe\n")
+        ran = running.finish()
+    assert ran.exit_code == 2
+    assert "not text" in ran.stdout
+    assert "hunter" not in ran.stdout
+    assert own_mistakes(ran.stdout) == []

@@ -90,6 +90,7 @@ def test_the_password_of_the_command_line_spares_the_others(write: Write) -> Non
     [
         ("{env: NO_SUCH_VARIABLE}", "the variable NO_SUCH_VARIABLE is not set"),
         ("{env: EMPTY}", "is empty"),
+        ("{env: BINARY}", "is not text"),
         ("{file: nowhere}", "cannot read nowhere: No such file or directory"),
         ("{file: .}", "Is a directory"),
         ("{file: binary}", "is not text"),
@@ -105,6 +106,7 @@ def test_what_goes_wrong_names_host_and_reference(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, said: str
 ) -> None:
     monkeypatch.setenv("EMPTY", "")
+    monkeypatch.setenv("BINARY", os.fsdecode(b"\xff" + VALUE.encode()))
     (tmp_path / "binary").write_bytes(b"\xff" + VALUE.encode())
     with pytest.raises(SecretError) as raised:
         password(write(f"hosts: {{a: {{password: {reference}}}}}"))
