@@ -21,6 +21,7 @@ class Denial(msgspec.Struct, frozen=True):
         offered: what was tried, in words.
         allowed: the methods that the server would take next, if it said so.
         untried: how many keys were left out, because servers bear only so many.
+        password: how to give it one.
         goodbye: the words with which the server hung up, if it did.
         advice: what to do, when something that was tried has told it.
     """
@@ -29,6 +30,7 @@ class Denial(msgspec.Struct, frozen=True):
     offered: list[str]
     allowed: list[str]
     problems: list[Problem]
+    password: str
     untried: int = 0
     goodbye: str = ""
     advice: str = ""
@@ -60,14 +62,25 @@ class Denial(msgspec.Struct, frozen=True):
         if own and not self.offered:
             return own
         if not self.offered and self.allowed:
-            return f"give it {' or '.join(self.allowed)}: `keys`/`password` in the inventory, --key or --ask-pass"
-        if self._refused_password:
-            return "the password was refused: check it, and the user"
+            return f"give it {' or '.join(self.allowed)}: {self._what_it_takes}"
+        if refused := self._refused_words:
+            return f"{refused}, and the user"
         if "publickey" in self.allowed and not any(name.startswith(("key", "cert")) for name in self.offered):
             return "the server wants a key: `keys` in the inventory, or --key"
         return "check the user, and that the key is in the host's authorized_keys or the password is right"
 
     @property
-    def _refused_password(self) -> bool:
-        sent = any(name.startswith("password") for name in self.offered)
-        return sent and bool({"password", "keyboard-interactive"} & {*self.allowed})
+    def _what_it_takes(self) -> str:
+        key = "`keys` in the inventory, or --key"
+        ways = {"publickey": key, "password": self.password, "keyboard-interactive": self.password}
+        return "; ".join(dict.fromkeys(ways[method] for method in self.allowed if method in ways)) or key
+
+    @property
+    def _refused_words(self) -> str:
+        """What of what can be mistyped was refused, and to check it; "" when nothing was."""
+        questions = bool({"password", "keyboard-interactive"} & {*self.allowed})
+        if questions and any(name.startswith("password") for name in self.offered):
+            return "the password was refused: check it"
+        if questions and any(name.startswith("answers to") for name in self.offered):
+            return "one of the answers was refused: check them"
+        return ""

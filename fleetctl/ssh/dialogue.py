@@ -42,9 +42,12 @@ class Dialogue:
 
     @property
     def name(self) -> str:
-        if self.password_sent:
+        if self.password_sent and len(self._asked) == 1:
             return "password, asked for"
-        return f"answers to {', '.join(map(repr, self._asked))}" if self._asked else "answers, but nothing was asked"
+        if not self._asked:
+            return "answers, but nothing was asked"
+        answers = f"answers to {', '.join(map(repr, self._asked))}"
+        return f"{answers}, the password among them" if self.password_sent else answers
 
     def hold(self, transport: Transport) -> list[str]:
         """Try the method.
@@ -105,7 +108,7 @@ class Dialogue:
     def _password(self, field: Field, transport: Transport, stack: ExitStack) -> str:
         password = self._visit.hop.login.password
         if password is None:
-            raise Unanswered(field.prompt, "no password is given", "`password` in the inventory, or --ask-pass")
+            raise Unanswered(field.prompt, "no password is given", self._visit.how_to_give_a_password)
         if self.password_sent:
             raise AuthenticationException("asked for the password again")
         stack.enter_context(self._visit.sending(password, transport))

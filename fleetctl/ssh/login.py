@@ -140,7 +140,8 @@ def log_in(transport: Transport, visit: Visit) -> Accepted:
         unusable = [Problem(error.message, error.hint) for error in identities.problems.values()]
         advice = next((problem.hint for problem in course.problems), "")
         problems = [*unusable, *course.problems]
-        return Denial(login.user, offered, allowed, problems, identities.untried, goodbye, advice).error()
+        password = visit.how_to_give_a_password
+        return Denial(login.user, offered, allowed, problems, password, identities.untried, goodbye, advice).error()
 
     try:
         if _any_accepted(transport, visit, course, identities):

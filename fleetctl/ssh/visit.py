@@ -12,7 +12,7 @@ from paramiko.ssh_exception import AuthenticationException, BadAuthenticationTyp
 
 from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
-from fleetctl.model import Answer, Hop, Secret
+from fleetctl.model import Answer, Hop, Host, Secret
 from fleetctl.ssh.certificates import PublicHalves
 from fleetctl.ssh.guard import Guard
 from fleetctl.ssh.keys import KeyRing
@@ -79,6 +79,12 @@ class Visit(msgspec.Struct, frozen=True):
     notes: ServerNotes
     cancel: Cancel
     deadline: Deadline
+
+    @property
+    def how_to_give_a_password(self) -> str:
+        if isinstance(self.hop, Host):
+            return "`password` in the inventory, or --ask-pass"
+        return f"`password` of {self.hop.name} in the inventory; --ask-pass is for the hosts behind it"
 
     @contextmanager
     def sending(self, secret: Secret, transport: Transport) -> Iterator[None]:

@@ -150,6 +150,16 @@ def test_a_bastion_that_denies_the_login_denies_it_for_all(
     assert bastion.log.count("Connection closed by authenticating user") + bastion.log.count("Disconnected from") <= 1
 
 
+def test_a_bastion_without_its_password_is_told_where_one_is_given(
+    fleetctl: Fleetctl, sshd: Sshd, bastion: Sshd, tmp_path: Path
+) -> None:
+    inventory = behind(sshd, [bastion], tmp_path)
+    change(inventory, "b1", keys=[])
+    ran = fleetctl("run", "-i", inventory, "-o", "json", *PATIENCE, "true")
+    for host in hosts_of(ran).values():
+        assert "`password` of b1 in the inventory; --ask-pass is for the hosts behind it" in host["error"]["hint"]
+
+
 def test_jumps_in_a_circle_are_told_before_anything_is_contacted(
     fleetctl: Fleetctl, sshd: Sshd, bastion: Sshd, tmp_path: Path
 ) -> None:

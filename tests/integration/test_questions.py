@@ -111,6 +111,16 @@ def test_where_nobody_can_be_asked_the_question_is_told(fleetctl: Fleetctl, tmp_
         assert "no answer to 'Password:': no password is given" in ran.stderr
 
 
+def test_a_wrong_code_is_not_told_to_be_a_wrong_password(fleetctl: Fleetctl, tmp_path: Path) -> None:
+    with broken.server(asks([[_PASSWORD], [_CODE]], [])) as port:
+        answers = {"code": {"command": ["echo", "000000"]}}
+        inventory = _inventory(tmp_path, port, password="tr0ub4dor", answers=answers)
+        ran = fleetctl("run", "-i", inventory, "-o", "json", "echo hi")
+    error = ran.json["hosts"][0]["error"]
+    assert error["facts"]["offered"] == ["answers to 'Password:', 'Verification code:', the password among them"]
+    assert "one of the answers was refused" in error["hint"]
+
+
 def test_a_code_is_asked_for_once_per_host_on_the_terminal(
     fleetctl: Fleetctl, tmp_path: Path, client_keys: KeySet
 ) -> None:
