@@ -75,10 +75,11 @@ class Records:
             "bind_address", "keepalive", "keepalive_count",
         )  # fmt: skip
         address = value.get("address", name)
+        tokens = Tokens(name, address, value["port"], value["user"], value["host_key_alias"])
         return {
             "name": name,
             "address": address,
-            "proxy_command": _proxy_command(settings, Tokens(name, address, value["port"], value["user"])),
+            "proxy_command": _proxy_command(settings, tokens),
             "login": self._login(settings, secrets),
             "algorithms": Algorithms(**{key: value[key] for key in Algorithms.__struct_fields__}),
             **{key: value[key] for key in alike},

@@ -81,6 +81,7 @@ def test_a_host_named_on_the_command_line_is_reached_as_ssh_reaches_it(both: Bot
         ("{jump: b.c}", "", ["joe@b.c:7"]),
         ("{jump: []}", "", []),
         ("{proxy_command: nc %h}", "nc a.example.com", []),
+        ("{proxy_command: nc %k, host_key_alias: b}", "nc b", []),
     ],
 )
 def test_a_way_in_the_inventory_puts_the_one_of_ssh_config_aside(

@@ -34,8 +34,8 @@ def complaint(line: Line, gathered: Gathered) -> str:
     """What to tell of a line that is not honoured; "" for nothing."""
     if line.keyword in PASSED_OVER:
         return ""
-    if line.keyword in _UNFOLLOWED:
-        matters, told = _UNFOLLOWED[line.keyword]
+    if line.keyword in UNFOLLOWED:
+        matters, told = UNFOLLOWED[line.keyword]
         return f"fleetctl {told}" if matters(line, gathered) else ""
     if gathered.ignores(line.keyword):
         return ""
@@ -62,7 +62,7 @@ def _has_domains(line: Line, gathered: Gathered) -> bool:
 
 _Matters = Callable[[Line, Gathered], bool]
 _GSSAPI = "has no GSSAPI: Kerberos tickets are not used"
-_UNFOLLOWED: dict[str, tuple[_Matters, str]] = {
+UNFOLLOWED: dict[str, tuple[_Matters, str]] = {
     "bindinterface": (_is_on, "does not bind to an interface: BindAddress names an address"),
     "canonicalizehostname": (_has_domains, "does not try CanonicalDomains: the name is dialled as it stands"),
     "casignaturealgorithms": (lambda *_: True, "does not limit the algorithms of certificate authorities"),
