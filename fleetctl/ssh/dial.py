@@ -188,7 +188,7 @@ class Dialer:
                 except (UnreachableError, TimedOut):
                     cancel.check()
                     if guard.expired:
-                        raise _too_slow(transport, self._login_timeout) from None
+                        raise _too_slow(transport, way, self._login_timeout) from None
                     raise
         except BaseException:
             transport.close()
@@ -224,8 +224,13 @@ def trusted_as(hop: Hop, named: str) -> Hop:
     return msgspec.structs.replace(hop, name=named)
 
 
-def _too_slow(transport: Transport, seconds: float) -> FleetError:
+def _too_slow(transport: Transport, way: Way, seconds: float) -> FleetError:
     if not transport.remote_version:
+        if way.standing:
+            return ConnectTimeout(
+                f"no SSH banner came within {seconds:g} s; {way.standing}",
+                hint="run it by itself to see why; --login-timeout waits longer",
+            )
         return ConnectTimeout(
             f"connected, but no SSH banner came within {seconds:g} s",
             hint="is this an SSH server, and is it overloaded? --login-timeout waits longer",

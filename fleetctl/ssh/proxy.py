@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -14,6 +16,9 @@ from fleetctl.errors import NotConnected
 from fleetctl.ssh.wire import Wire
 
 _END_SECONDS = 1.0
+_REST_SECONDS = 0.2
+_LOOK_SECONDS = 0.01
+_ANY = 0
 _SHOWN_STDERR = 300
 
 
@@ -54,11 +59,21 @@ class ProxyCommand:
         self._child = child
         self._complaints = complaints
         self._told = ""
+        # The reading thread and whoever gave the connection up may both come to end it.
+        self._ending_lock = threading.Lock()
+        self._last_said = ""
 
     @property
     def ended(self) -> str:
         """How it ended by itself and what it said on stderr; "" while it runs, or when it was ended by us."""
         return self._told
+
+    @property
+    def standing(self) -> str:
+        """See `Way.standing`: what it had said when it was ended, where it was."""
+        with self._ending_lock:
+            said = self._last_said if self._complaints.closed else self._said()
+        return f"the proxy command runs{said}"
 
     def heard_end(self) -> None:
         """See `wire.Owner`. Its output ends a moment before it does."""
@@ -71,22 +86,35 @@ class ProxyCommand:
 
     def end(self) -> None:
         """End its process group, and wait for it."""
-        if self._complaints.closed:
-            return
-        self._complaints.close()
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            self._signal(number)
-            try:
-                self._child.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-            break
+        with self._ending_lock:
+            if self._complaints.closed:
+                return
+            self._last_said = self._said()
+            self._complaints.close()
+            self._signal(signal.SIGTERM)
+            if not self._ends():
+                self._signal(signal.SIGKILL)
+                self._ends()
+            # What else is in its group may have to clean up, too: an ssh removes its control socket.
+            until = time.monotonic() + _REST_SECONDS
+            while self._signal(_ANY) and time.monotonic() < until:
+                time.sleep(_LOOK_SECONDS)
+            self._signal(signal.SIGKILL)
 
-    def _signal(self, number: int) -> None:
+    def _ends(self) -> bool:
+        try:
+            self._child.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _signal(self, number: int) -> bool:
+        """Send it to all of the group; whether there still is one."""
         try:
             os.killpg(self._child.pid, number)
         except ProcessLookupError:
-            return  # all of it has ended
+            return False
+        return True
 
     def _said(self) -> str:
         size = self._complaints.seek(0, os.SEEK_END)

@@ -65,6 +65,11 @@ class Tunnel:
         return "" if lives(self._transport) else f"the bastion {self._bastion} went away"
 
     @property
+    def standing(self) -> str:
+        """Nothing is known of what is behind the bastion."""
+        return ""
+
+    @property
     def _closed(self) -> bool:
         """Read by paramiko's transport.py: `stop_thread`."""
         return self._aborted

@@ -16,6 +16,10 @@ class Way(Protocol):
         """Why it ended, as far as that is known on this side; else ""."""
 
     @property
+    def standing(self) -> str:
+        """What there is to tell of it while it stands and nothing comes; else ""."""
+
+    @property
     def pending(self) -> int: ...
 
     @property

@@ -62,6 +62,10 @@ class Owner(Protocol):
     def ended(self) -> str:
         """How it ended by itself, or ""."""
 
+    @property
+    def standing(self) -> str:
+        """See `Way.standing`."""
+
     def heard_end(self) -> None:
         """Its end was heard, before any of ours: the moment to learn how it came."""
 
@@ -95,6 +99,11 @@ class Wire:
     def ended(self) -> str:
         """Why it ended, as far as that is known on this side; else ""."""
         return "" if self._behind is None else self._behind.ended
+
+    @property
+    def standing(self) -> str:
+        """See `Way.standing`."""
+        return "" if self._behind is None else self._behind.standing
 
     @property
     def peer(self) -> str:

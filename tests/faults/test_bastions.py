@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.support import broken, processes
-from tests.support.bastions import behind
+from tests.support.bastions import behind, relay_to
 from tests.support.fleetctl import Fleetctl, Ran
 from tests.support.sshd import Sshd, SshdStarter
 
@@ -179,9 +179,20 @@ def test_a_proxy_command_that_exits_is_told_with_what_it_said(fleetctl: Fleetctl
 
 def test_a_proxy_command_that_hangs_is_given_up_and_ended(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
     mark = f"PROXY_OF={tmp_path.name}"
-    inventory = sshd.inventory(tmp_path, 2, proxy_command=f"env {mark} sh -c 'trap \"\" TERM HUP; sleep 300; :'")
+    hangs = f"env {mark} sh -c 'trap \"\" TERM HUP; echo waiting for a smart card >&2; sleep 300; :'"
+    inventory = sshd.inventory(tmp_path, 2, proxy_command=hangs)
     ran = fleetctl("run", "-i", inventory, *PATIENCE, "-o", "json", "true")
-    assert {host["error"]["code"] for host in hosts_of(ran).values()} == {"connect-timeout"}
+    for host in hosts_of(ran).values():
+        assert host["error"]["code"] == "connect-timeout"
+        assert "the proxy command runs: waiting for a smart card" in host["error"]["message"]
+    assert processes.with_variable(mark) == []
+
+
+def test_what_a_proxy_command_has_begun_ends_with_it(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    mark = f"PROXY_OF={tmp_path.name}"
+    stays = f"env {mark} sh -c 'trap \"\" TERM HUP; sleep 300; :' </dev/null >/dev/null 2>&1"
+    inventory = sshd.inventory(tmp_path, 2, proxy_command=f"{stays} & exec {relay_to('%h', '%p')}")
+    assert fleetctl("run", "-i", inventory, "true").exit_code == 0
     assert processes.with_variable(mark) == []
 
 
