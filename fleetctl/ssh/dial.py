@@ -194,6 +194,7 @@ class Dialer:
             transport.close()
             if transport.is_alive():
                 transport.join(5.0)
+            way.close()  # that one leaves it alone when it has not begun (transport.py: `close`)
             raise
 
 

@@ -43,15 +43,20 @@ class Tunnel:
             self._request = self._transport.ask_for_tunnel((address, port), _WINDOW_SIZE, self._prepare)
         except FOREIGN as error:
             raise self._gone() from error
+        try:
+            self._answered(place, seconds, cancel)
+        except BaseException:
+            self.close()
+            raise
+
+    def _answered(self, place: str, seconds: float, cancel: Cancel) -> None:
         with cancel.guard(seconds, self._request.answered.set) as guard:
             self._request.answered.wait()
         if self._channel.active and not self._channel.closed:
             return
-        refusal = self._request.refusal
-        self.close()
         cancel.check()
-        if refusal is not None:
-            raise _refused(refusal, self._bastion, place)
+        if self._request.refusal is not None:
+            raise _refused(self._request.refusal, self._bastion, place)
         if not lives(self._transport) or not guard.expired:
             raise self._gone()
         raise ConnectTimeout(
