@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from fleetctl.errors import InventoryError
+from fleetctl.errors import InventoryError, SecretError
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given
 from fleetctl.inventory.membership import Membership
@@ -129,6 +130,11 @@ def _secret(settings: Settings, key: str, secrets: Resolver | None) -> Secret | 
 def _proxy_command(settings: Settings, tokens: Tokens) -> str:
     """The command line with what `%h`, `%p`, `%r` and `%n` stand for. Raises: InventoryError."""
     given = settings["proxy_command"]
+    if given.value and given.path:  # of the inventory; ssh_config files are judged where they are read
+        try:
+            check_commands_of(given.file or Path())
+        except SecretError as error:
+            raise InventoryError([given.problem(error.message)], hint=error.hint) from error
     try:
         return expand_command(given.value, tokens)
     except ValueError as error:

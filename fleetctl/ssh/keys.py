@@ -76,6 +76,12 @@ class KeyRing:
 
 
 def _load(path: Path, passphrase: Secret | None) -> PKey:
+    if path.suffix == ".pub":
+        raise KeyUnusable(
+            f"{path} is a public key, and no agent holds the private one",
+            hint=f"name {path.with_suffix('')}, or give that to an agent: ssh-add",
+            path=str(path),
+        )
     _check_permissions(path)
     try:
         return _decode(path, None)

@@ -190,3 +190,15 @@ def test_a_proxy_command_is_run_by_the_users_shell(fleetctl: Fleetctl, sshd: Ssh
     ran = fleetctl("run", "-i", inventory, "true", env={"SHELL": "/no/shell"})
     assert ran.exit_code == 3
     assert "cannot start the proxy command with /no/shell: No such file or directory" in ran.stderr
+
+
+def test_a_proxy_command_is_not_run_from_an_inventory_that_others_can_write(
+    fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    inventory = sshd.inventory(tmp_path, 1, proxy_command=f"touch {begun}")
+    inventory.chmod(0o622)
+    ran = fleetctl("run", "-i", inventory, "true")
+    assert ran.exit_code == 2
+    assert "can be written by others, so its command is not run" in ran.stderr
+    assert not begun.exists()

@@ -192,3 +192,12 @@ def test_five_keys_at_most_are_offered(fleetctl: Fleetctl, start_sshd: SshdStart
     inventory = server.inventory(tmp_path, 1, keys=[str(tmp_path / f"key{number}") for number in range(7)])
     (host,) = fleetctl("run", "-i", inventory, "-o", "json", "true").json["hosts"]
     assert len(host["error"]["facts"]["offered"]) == 5
+
+
+def test_a_public_key_without_its_private_half_is_told_as_that(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    public = tmp_path / "stray.pub"
+    public.write_text(sshd.keys.public("stranger"))
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, keys=[str(public)]), "true")
+    assert ran.exit_code == 3
+    assert f"{public} is a public key, and no agent holds the private one" in ran.stderr
+    assert "ssh-add" in ran.stderr
