@@ -13,7 +13,7 @@ from paramiko import Transport
 from paramiko.ssh_exception import AuthenticationException
 
 from fleetctl.errors import SecretError, TimedOut
-from fleetctl.model import Answer
+from fleetctl.model import Answer, Secret
 from fleetctl.ssh.method import Field, Questions, try_login
 from fleetctl.ssh.translate import FOREIGN
 from fleetctl.ssh.transport import lives
@@ -37,6 +37,7 @@ class Dialogue:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._asked: list[str] = []
+        self._sent: set[Secret] = set()
         self._person_waited = False
         self.password_sent = False
 
@@ -79,7 +80,7 @@ class Dialogue:
         try:
             given = self._given(field, questions)
             if given is not None:
-                return self._of_inventory(given)
+                return self._of_inventory(given, transport, stack)
             if self._wants_password(field, questions):
                 return self._password(field, transport, stack)
             return self._from_person(field, questions)
@@ -92,9 +93,9 @@ class Dialogue:
         found = (one for one in self._visit.hop.login.answers if re.search(one.prompt, text, re.IGNORECASE))
         return next(found, None)
 
-    def _of_inventory(self, given: Answer) -> str:
+    def _of_inventory(self, given: Answer, transport: Transport, stack: ExitStack) -> str:
         if given.secret is not None:
-            return given.secret.reveal()
+            return self._shared(given.secret, transport, stack)
         with self._visit.cancel.paused(self._visit.deadline):  # a command has a time-out of its own
             return self._visit.means.run(given).reveal()
 
@@ -111,9 +112,15 @@ class Dialogue:
             raise Unanswered(field.prompt, "no password is given", self._visit.how_to_give_a_password)
         if self.password_sent:
             raise AuthenticationException("asked for the password again")
-        stack.enter_context(self._visit.sending(password, transport))
         self.password_sent = True
-        return password.reveal()
+        return self._shared(password, transport, stack)
+
+    def _shared(self, secret: Secret, transport: Transport, stack: ExitStack) -> str:
+        """One that other hosts are told as well: until the method is over, this login has its turn to send it."""
+        if secret not in self._sent:
+            stack.enter_context(self._visit.sending(secret, transport))
+            self._sent.add(secret)
+        return secret.reveal()
 
     def _from_person(self, field: Field, questions: Questions) -> str:
         visit = self._visit

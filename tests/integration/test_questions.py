@@ -49,6 +49,26 @@ def test_a_wrong_password_that_is_asked_for_stops_the_others_too(
     assert "Failed password" not in server.log
 
 
+@pytest.mark.parametrize("settings", [{}, {"password": "tr0ub4dor"}])
+def test_a_wrong_answer_that_all_hosts_share_is_given_to_one(
+    fleetctl: Fleetctl, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    heard: list[list[str]] = []
+    with broken.server(asks([[_PASSWORD, _PASSWORD]], heard)) as port:
+        inventory = _inventory(tmp_path, port, 5, answers={"password": {"env": "ANSWER"}}, **settings)
+        ran = fleetctl("run", "-i", inventory, "-o", "json", "true", env={"ANSWER": "not it"})
+    assert sorted(host["status"] for host in ran.json["hosts"]) == ["denied", *["skipped"] * 4]
+    assert heard == [["not it", "not it"]]
+
+
+def test_an_answer_that_all_hosts_share_lets_into_all(fleetctl: Fleetctl, tmp_path: Path) -> None:
+    with broken.server(asks([[_PASSWORD], [_CODE]], [])) as port:
+        answers = {"code": {"env": "ANSWER"}}
+        inventory = _inventory(tmp_path, port, 5, password="tr0ub4dor", answers=answers)
+        ran = fleetctl("run", "-i", inventory, "true", env={"ANSWER": "755224"})
+    assert ran.exit_code == 0, ran.stderr
+
+
 def test_a_key_and_a_password_asked_for_may_both_be_required(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
 ) -> None:
