@@ -47,8 +47,8 @@ class AgentForwarding:
         """Ask the server to forward the agent to what is started on a channel; when the last is over, all links end."""
         with self._links_lock:
             self._users += 1
-        channel.request_forward_agent(self._opened)
         try:
+            channel.request_forward_agent(self._opened)
             self._admit()
             yield
         finally:
@@ -66,11 +66,16 @@ class AgentForwarding:
     def _opened(self, channel: Channel) -> None:
         """Called by the thread that reads from the connection, so nothing has come yet."""
         channel.in_buffer = Buffer(_WINDOW_SIZE)
-        link = _Link(channel, self._socket_path, self._over)
         with self._links_lock:
-            self._links.add(link)
+            wanted = self._users > 0
+            if wanted:
+                link = _Link(channel, self._socket_path, self._over)
+                self._links.add(link)
+                link.start()  # before anybody can see it, and end it
+        if not wanted:  # the last command ended as the server asked
+            with suppress(*FOREIGN):
+                channel.close()
         self._admit()
-        link.start()
 
     def _over(self, link: _Link) -> None:
         with self._links_lock:
