@@ -12,10 +12,10 @@ from fleetctl.errors import SecretError, UsageError
 from fleetctl.inventory.key_files import public_half
 from fleetctl.inventory.vault import Lock, Vault, check_name
 from fleetctl.inventory.vault_keys import read_public
-from fleetctl.inventory.vault_place import VaultPlace
+from fleetctl.inventory.vault_place import VaultPlace, at_home
 from fleetctl.model import Secret
 
-_MOST_CHARACTERS = 1_000_000
+_MOST_BYTES = 1_000_000
 
 
 def open_vault(file: Path | None, key: Path | None) -> Vault:
@@ -87,8 +87,11 @@ def _new_secret(name: str) -> Secret:
 
 
 def _piped() -> Secret:
+    data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise SecretError("what was piped in is longer than a million bytes", hint="is it the right file?")
     try:
-        text = sys.stdin.buffer.read(_MOST_CHARACTERS).decode().rstrip("\r\n")
+        text = data.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise SecretError("what was piped in is not text", hint="a secret is text in UTF-8") from None
     if not text:
@@ -107,7 +110,7 @@ def _lock(place: VaultPlace, recipients: Sequence[Path], *, passphrase: bool) ->
     """What a vault is to be locked with, and how that is told."""
     if recipients:
         told = ", ".join(map(str, recipients))
-        return Lock(tuple(read_public(path.expanduser()) for path in recipients)), f"which is opened by {told}"
+        return Lock(tuple(map(read_public, map(at_home, recipients)))), f"which is opened by {told}"
     own = None if passphrase else _own_key(place)
     if own is not None:
         return Lock((own[1],)), f"which is opened by {own[0]}"

@@ -27,14 +27,14 @@ class VaultPlace(msgspec.Struct, frozen=True):
     def path(self) -> Path:
         """Where the vault is, or would be; a link is followed, so that what is written goes where it leads."""
         named = self.file or _from_variable("FLEETCTL_VAULT") or platformdirs.user_config_path("fleetctl") / "vault.age"
-        return named.expanduser().absolute().resolve()
+        return at_home(named).absolute().resolve()
 
     @property
     def keys(self) -> tuple[Path, ...]:
         """The private keys to try: the one that was named, else the user's own as far as there are any."""
         named = self.key or _from_variable("FLEETCTL_VAULT_KEY")
         if named is not None:
-            return (named.expanduser(),)
+            return (at_home(named),)
         own = (Path.home() / ".ssh" / name for name in _KEYS)
         return tuple(path for path in own if path.is_file())
 
@@ -42,3 +42,11 @@ class VaultPlace(msgspec.Struct, frozen=True):
 def _from_variable(name: str) -> Path | None:
     value = os.environ.get(name, "")
     return Path(value) if value else None
+
+
+def at_home(path: Path) -> Path:
+    """With `~` as the shell has it, which leaves that of an unknown user as it is."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path

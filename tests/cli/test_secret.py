@@ -90,7 +90,11 @@ def test_a_secret_as_an_argument_is_refused_and_not_repeated(fleetctl: Fleetctl,
     assert fleetctl("secret", "list").stdout == "web\n"
 
 
-@pytest.mark.parametrize(("piped", "said"), [(b"", "nothing was piped in"), (b"\xff", "is not text")])
+@pytest.mark.parametrize(
+    ("piped", "said"),
+    [(b"", "nothing was piped in"), (b"\xff", "is not text"), (b"x" * 1_000_001, "longer than a million bytes")],
+    ids=["nothing", "no text", "too long"],
+)
 def test_nothing_usable_on_stdin_is_told(fleetctl: Fleetctl, vault: Path, piped: bytes, said: str) -> None:
     ran = fleetctl("secret", "set", "web", stdin=piped)
     assert ran.exit_code == 2
@@ -293,6 +297,13 @@ def test_a_vault_elsewhere_is_named(fleetctl: Fleetctl, own_key: Path, tmp_path:
     fleetctl("secret", "set", "web", stdin="2", env={"FLEETCTL_VAULT": str(other)})
     assert fleetctl("secret", "get", "web", env={"FLEETCTL_VAULT": str(one)}).stdout == "1\n"
     assert fleetctl("secret", "get", "web", "--vault", other).stdout == "2\n"
+
+
+@pytest.mark.parametrize("words", [("--vault", "~nobody-here/vault"), ("--vault-key", "~nobody-here/key")])
+def test_the_home_of_somebody_who_is_not_there_is_no_place(fleetctl: Fleetctl, words: tuple[str, ...]) -> None:
+    ran = fleetctl("secret", "list", *words)
+    assert ran.exit_code == 2
+    assert "there is no vault" in ran.stderr
 
 
 def test_two_commands_at_once_lose_nothing(fleetctl: Fleetctl, vault: Path) -> None:
