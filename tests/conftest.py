@@ -18,8 +18,10 @@ import pytest
 from hypothesis import settings
 
 from fleetctl.cancel import Cancel
+from fleetctl.errors import FleetError
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.session import Session
+from tests.support import secrecy
 from tests.support.account import Account, local_account
 from tests.support.fleetctl import Fleetctl
 from tests.support.hosts import host_of
@@ -37,7 +39,9 @@ settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     told: dict[str, Any] | None = getattr(config, "workerinput", None)
     if told is not None and "account" in told:
-        config.stash[_ACCOUNT] = Account(**told["account"])
+        config.stash[_ACCOUNT] = account = Account(**told["account"])
+        if account.password:
+            secrecy.keep("password of the test user", account.password)
     elif told is None and not why_no_sshd() and not config.getoption("collectonly"):
         stack = ExitStack()
         config.add_cleanup(stack.close)
@@ -141,12 +145,28 @@ def sudoers(deputy: Account) -> Iterator[Sudoers]:
     rules.remove()
 
 
+@pytest.fixture(autouse=True)
+def discretion(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No error that arises in a test's own process tells a secret; commands look after themselves (see Fleetctl)."""
+    make = FleetError.__init__
+    said: list[str] = []
+
+    def heard(error: FleetError, *words: Any, **facts: Any) -> None:
+        make(error, *words, **facts)
+        said.append(f"{error} {error.hint} {error.facts}")
+
+    monkeypatch.setattr(FleetError, "__init__", heard)
+    yield
+    secrecy.check("\n".join(said).encode(errors="surrogateescape"), "an error")
+
+
 @pytest.fixture
-def fleetctl(tmp_path: Path) -> Fleetctl:
-    """The installed command, with an empty home."""
+def fleetctl(tmp_path: Path) -> Iterator[Fleetctl]:
+    """The installed command, with an empty home, in which it may leave no secret."""
     home = tmp_path / "home"
     home.mkdir()
-    return Fleetctl(home)
+    yield Fleetctl(home)
+    secrecy.check_files(home)
 
 
 @pytest.fixture

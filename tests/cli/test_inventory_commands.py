@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.fleetctl import Fleetctl
+from tests.support.secrecy import keep
+
+PLAIN = keep("plain password", "hunter2-and-more")
 
 FLEET = """
 groups:
   web: {hosts: "web[01-12]", tags: [eu]}
-  db: {hosts: [db01], password: hunter2}
+  db: {hosts: [db01], password: hunter2-and-more}
 """
 
 
@@ -44,7 +47,7 @@ def test_check_warns_of_secrets_that_others_can_read(fleetctl: Fleetctl, fleet: 
     ran = fleetctl("inventory", "check")
     assert ran.exit_code == 0
     assert "warning: inventory.yaml:4 group db: a plain secret" in ran.stderr
-    assert "hunter2" not in ran.stderr
+    assert PLAIN not in ran.stderr
 
 
 def test_show_masks_secrets_and_names_sources(fleetctl: Fleetctl, fleet: Path) -> None:

@@ -9,6 +9,9 @@ import pytest
 
 from tests.support.broken import free_port
 from tests.support.fleetctl import Fleetctl, own_mistakes
+from tests.support.secrecy import secret
+
+TYPED = secret("typed password")
 
 
 def test_without_a_terminal_nobody_is_asked(fleetctl: Fleetctl) -> None:
@@ -24,10 +27,10 @@ def test_without_a_terminal_nobody_is_asked(fleetctl: Fleetctl) -> None:
 def test_what_is_typed_is_not_echoed(fleetctl: Fleetctl) -> None:
     with fleetctl.on_terminal("run", "-k", "-H", f"127.0.0.1:{free_port()}", "df") as running:
         running.wait_for("Password")
-        running.type("hunter2\n")
+        running.type(f"{TYPED}\n")
         ran = running.finish()
     assert ran.exit_code == 3
-    assert "hunter2" not in ran.stdout
+    assert TYPED not in ran.stdout
 
 
 def test_a_prompt_of_the_inventory_is_asked_in_its_own_words(fleetctl: Fleetctl, tmp_path: Path) -> None:
@@ -39,7 +42,7 @@ def test_a_prompt_of_the_inventory_is_asked_in_its_own_words(fleetctl: Fleetctl,
     )
     with fleetctl.on_terminal("run", "-i", inventory, "df") as running:
         running.wait_for("Password of the lab: ")
-        running.type("hunter2\n")
+        running.type(f"{TYPED}\n")
         ran = running.finish()
     assert ran.exit_code == 3
     assert ran.stdout.count("Password of the lab") == 1

@@ -13,8 +13,9 @@ import pytest
 
 from tests.support.fleetctl import Fleetctl, Ran
 from tests.support.keys import PASSPHRASE, KeySet
+from tests.support.secrecy import keep, secret
 
-VALUE = "hunter2-and-more"
+VALUE = keep("value in the vault", "hunter2-and-more")
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def put(fleetctl: Fleetctl, name: str, value: str) -> Ran:
 
 
 def get(fleetctl: Fleetctl, name: str) -> str:
-    ran = fleetctl("secret", "get", name)
+    ran = fleetctl("secret", "get", name, shows=[VALUE])
     assert ran.exit_code == 0
     return ran.stdout
 
@@ -261,9 +262,9 @@ def test_a_passphrase_locks_and_opens_it(fleetctl: Fleetctl) -> None:
             running.wait_for_match(prompt)
             running.type(f"{typed}\n")
         assert running.finish().exit_code == 0
-    with fleetctl.on_terminal("secret", "get", "web") as running:
+    with fleetctl.on_terminal("secret", "get", "web", shows=[VALUE]) as running:
         running.wait_for("Passphrase for vault ")
-        running.type("wrong horse\n")
+        running.type(f"{secret('wrong passphrase')}\n")
         running.wait_for("Wrong passphrase. Once more for vault ")
         running.type(f"{PASSPHRASE}\n")
         ran = running.finish()
@@ -277,7 +278,7 @@ def test_a_vault_is_made_for_several_keys(fleetctl: Fleetctl, own_key: Path, cli
     assert fleetctl("secret", "init", *recipients).exit_code == 0
     put(fleetctl, "web", VALUE)
     for key in (client_keys.path("rsa"), own_key):
-        assert fleetctl("secret", "get", "web", "--vault-key", key).stdout == f"{VALUE}\n"
+        assert fleetctl("secret", "get", "web", "--vault-key", key, shows=[VALUE]).stdout == f"{VALUE}\n"
     variables = {"FLEETCTL_VAULT_KEY": str(client_keys.path("stranger"))}
     assert "none of your keys opens" in fleetctl("secret", "get", "web", env=variables).stderr
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.support import broken
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd
 
 
@@ -29,11 +30,11 @@ def test_no_secret_is_told_however_much_is_asked(
     fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path, password_login: Account
 ) -> None:
     inventory = sshd.inventory(tmp_path, 2, keys=[], password={"env": "LOGIN"})
-    for secret, code in ((password_login.password, 0), ("a-wrong-password", 3)):
+    for login, code in ((password_login.password, 0), (secret("wrong password"), 3)):
         for view in ("stream", "json", "ndjson"):
-            ran = fleetctl("run", "-vv", "-i", inventory, "-o", view, "true", env={"LOGIN": secret})
+            ran = fleetctl("run", "-vv", "-i", inventory, "-o", view, "true", env={"LOGIN": login})
             assert ran.exit_code == code
-            assert secret not in ran.stdout + ran.stderr
+            assert login not in ran.stdout + ran.stderr
 
 
 def test_v_tells_of_logins_and_of_further_tries(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from fleetctl.model import Host, Login, Secret
+from tests.support.secrecy import secret
 
-VALUE = "correct horse battery staple"
+VALUE = secret("value")
 
 
 def test_a_secret_shows_itself_in_no_text() -> None:

@@ -12,6 +12,7 @@ from tests.support import processes
 from tests.support.account import Account
 from tests.support.bastions import bastion_address, behind, relay_to
 from tests.support.fleetctl import Fleetctl
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd, SshdStarter
 
 
@@ -174,7 +175,7 @@ def test_a_proxy_command_does_not_see_the_variables_that_hold_secrets(
     (tmp_path / "proxy").write_text(f"env > {seen}\nexec {relay_to('127.0.1.1', str(sshd.port))}\n")
     command = f"sh {tmp_path / 'proxy'}"
     inventory = sshd.inventory(tmp_path, 1, proxy_command=command, password={"env": "LOGIN"})
-    ran = fleetctl("run", "-i", inventory, "true", env={"LOGIN": "a secret of mine", "OTHER": "plain"})
+    ran = fleetctl("run", "-i", inventory, "true", env={"LOGIN": secret("password"), "OTHER": "plain"})
     assert ran.exit_code == 0, ran.stderr
     assert "OTHER=plain" in seen.read_text()
     assert "LOGIN" not in seen.read_text()

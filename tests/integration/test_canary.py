@@ -10,7 +10,10 @@ import yaml
 
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl, Ran
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd, SshdStarter
+
+WRONG = secret("wrong password")
 
 
 def _statuses(ran: Ran) -> Counter[str]:
@@ -26,7 +29,7 @@ def test_a_wrong_password_is_tried_no_more_often_than_allowed(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account, failures: int
 ) -> None:
     server = start_sshd()
-    inventory = server.inventory(tmp_path, 20, keys=[], password="not it")
+    inventory = server.inventory(tmp_path, 20, keys=[], password=WRONG)
     ran = fleetctl("run", "-i", inventory, "-o", "json", "--auth-failures", str(failures), "true")
     assert _statuses(ran) == {"denied": failures, "skipped": 20 - failures}
     assert _rejections(server) == failures
@@ -35,7 +38,7 @@ def test_a_wrong_password_is_tried_no_more_often_than_allowed(
     assert skipped["error"]["code"] == "withheld"
     assert "not tried here" in skipped["error"]["message"]
     assert "--auth-failures" in skipped["error"]["hint"]
-    assert "not it" not in ran.stdout + ran.stderr
+    assert WRONG not in ran.stdout + ran.stderr
 
 
 def test_the_right_password_goes_to_all(
@@ -65,7 +68,7 @@ def test_a_host_that_needs_no_password_is_not_kept_from_its_work(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
 ) -> None:
     server = start_sshd()
-    inventory = server.inventory(tmp_path, 4, password="not it")
+    inventory = server.inventory(tmp_path, 4, password=WRONG)
     ran = fleetctl("run", "-i", inventory, "-o", "json", "true")
     assert _statuses(ran) == {"ok": 4}
     assert _rejections(server) == 0
@@ -75,7 +78,7 @@ def test_a_password_is_not_sent_to_a_server_that_takes_none(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
 ) -> None:
     server = start_sshd("PasswordAuthentication no")
-    inventory = server.inventory(tmp_path, 3, keys=[], password="not it")
+    inventory = server.inventory(tmp_path, 3, keys=[], password=WRONG)
     ran = fleetctl("run", "-i", inventory, "-o", "json", "true")
     assert _statuses(ran) == {"denied": 3}
     assert "the server takes publickey" in ran.json["hosts"][0]["error"]["message"]

@@ -13,7 +13,10 @@ from tests.support.account import Account
 from tests.support.agents import unwilling_agent
 from tests.support.fleetctl import Fleetctl
 from tests.support.keys import PASSPHRASE
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd, SshdStarter
+
+WRONG = secret("wrong password")
 
 
 @pytest.mark.parametrize("name", ["rsa", "ed25519", "ecdsa", "rsa-pem"])
@@ -31,11 +34,11 @@ def test_an_encrypted_key_takes_its_passphrase_from_the_environment(
 
 
 def test_a_wrong_passphrase_is_told_for_what_it_is(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
-    inventory = sshd.inventory(tmp_path, 2, keys=[str(sshd.key("rsa-encrypted"))], key_passphrase="wrong horse")
+    inventory = sshd.inventory(tmp_path, 2, keys=[str(sshd.key("rsa-encrypted"))], key_passphrase=WRONG)
     ran = fleetctl("run", "-i", inventory, "true")
     assert ran.exit_code == 3
     assert "wrong passphrase" in ran.stderr
-    assert "wrong horse" not in ran.stderr
+    assert WRONG not in ran.stderr
 
 
 def test_a_key_that_cannot_be_read_is_told(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
@@ -107,11 +110,11 @@ def test_a_wrong_password_is_denied_and_tried_once_per_host(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
 ) -> None:
     server = start_sshd()
-    inventory = server.inventory(tmp_path, 2, keys=[], password="not it")
+    inventory = server.inventory(tmp_path, 2, keys=[], password=WRONG)
     ran = fleetctl("run", "-i", inventory, "--auth-failures", "2", "true")
     assert ran.exit_code == 3
     assert "denied" in ran.stderr
-    assert "not it" not in ran.stderr
+    assert WRONG not in ran.stderr
     assert server.log.count(f"Failed password for {password_login.user}") == 2
 
 
@@ -147,7 +150,7 @@ def test_a_server_that_hangs_up_over_keys_is_told_what_it_was_offered(
 
 
 def test_a_refused_password_is_called_that(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
-    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, keys=[], password="not it"), "true")
+    ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1, keys=[], password=WRONG), "true")
     assert "→ the password was refused" in ran.stderr
 
 

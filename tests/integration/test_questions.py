@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -14,10 +15,14 @@ from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
 from tests.support.interrogators import asks, hangs_up_after_asking, wants_a_new_password
 from tests.support.keys import KeySet
+from tests.support.secrecy import keep, secret
 from tests.support.sshd import SshdStarter
 
-_PASSWORD = ("Password: ", False, "tr0ub4dor")
-_CODE = ("Verification code: ", False, "755224")
+PASSWORD = secret("password of ada")
+CODE = keep("one-time code", token_hex(5))
+
+_PASSWORD = ("Password: ", False, PASSWORD)
+_CODE = ("Verification code: ", False, CODE)
 
 
 def _inventory(directory: Path, port: int, hosts: int = 1, **settings: Any) -> Path:
@@ -84,8 +89,8 @@ def test_password_and_code_are_told_apart_in_one_round_and_in_two(fleetctl: Flee
     for rounds in ([[_PASSWORD, _CODE]], [[_PASSWORD], [_CODE]], [[_CODE], [_PASSWORD]]):
         heard: list[list[str]] = []
         with broken.server(asks(rounds, heard)) as port:
-            answers = {"code": {"command": ["echo", "755224"]}}
-            inventory = _inventory(tmp_path, port, password="tr0ub4dor", answers=answers)
+            answers = {"code": {"command": ["echo", CODE]}}
+            inventory = _inventory(tmp_path, port, password=PASSWORD, answers=answers)
             ran = fleetctl("run", "-i", inventory, "echo hi")
         assert ran.exit_code == 0, ran.stderr
         assert heard == [[right for _, _, right in asked] for asked in rounds]
@@ -94,15 +99,15 @@ def test_password_and_code_are_told_apart_in_one_round_and_in_two(fleetctl: Flee
 def test_a_round_without_questions_is_answered_with_nothing(fleetctl: Fleetctl, tmp_path: Path) -> None:
     heard: list[list[str]] = []
     with broken.server(asks([[], [_PASSWORD], []], heard)) as port:
-        ran = fleetctl("run", "-i", _inventory(tmp_path, port, password="tr0ub4dor"), "echo hi")
+        ran = fleetctl("run", "-i", _inventory(tmp_path, port, password=PASSWORD), "echo hi")
     assert ran.exit_code == 0, ran.stderr
-    assert heard == [[], ["tr0ub4dor"], []]
+    assert heard == [[], [PASSWORD], []]
 
 
 def test_a_code_is_fetched_anew_for_each_host(fleetctl: Fleetctl, tmp_path: Path) -> None:
     counter = tmp_path / "asked"
     script = tmp_path / "code"
-    script.write_text(f"#!/bin/sh\necho asked >> {counter}\necho 755224\n")
+    script.write_text(f"#!/bin/sh\necho asked >> {counter}\necho {CODE}\n")
     script.chmod(0o700)
     with broken.server(asks([[_CODE]], [])) as port:
         inventory = _inventory(tmp_path, port, 4, answers={"code": {"command": ["./code"]}})
@@ -112,18 +117,18 @@ def test_a_code_is_fetched_anew_for_each_host(fleetctl: Fleetctl, tmp_path: Path
 
 
 def test_a_command_that_fails_is_told_by_its_stderr_and_never_by_its_stdout(fleetctl: Fleetctl, tmp_path: Path) -> None:
-    failing = ["sh", "-c", "echo 755224; echo no token here >&2; exit 3"]
+    failing = ["sh", "-c", f"echo {CODE}; echo no token here >&2; exit 3"]
     with broken.server(asks([[_CODE]], [])) as port:
         inventory = _inventory(tmp_path, port, answers={"code": {"command": failing}})
         ran = fleetctl("run", "-i", inventory, "echo hi")
     assert ran.exit_code == 3
     assert "no answer to 'Verification code:': exit code 3: no token here" in ran.stderr
-    assert "755224" not in ran.stdout + ran.stderr
+    assert CODE not in ran.stdout + ran.stderr
 
 
 def test_where_nobody_can_be_asked_the_question_is_told(fleetctl: Fleetctl, tmp_path: Path) -> None:
     with broken.server(asks([[_PASSWORD], [_CODE]], [])) as port:
-        ran = fleetctl("run", "-i", _inventory(tmp_path, port, password="tr0ub4dor"), "echo hi")
+        ran = fleetctl("run", "-i", _inventory(tmp_path, port, password=PASSWORD), "echo hi")
         assert ran.exit_code == 3
         assert "no answer to 'Verification code:': there is nobody to ask" in ran.stderr
         assert "answers: {'Verification code': {command: [...]}}" in ran.stderr
@@ -151,13 +156,13 @@ def test_a_code_is_asked_for_once_per_host_on_the_terminal(
         key = client_keys.path("ed25519")
         with fleetctl.on_terminal("run", "-i", inventory, "--key", key, "-o", "table", "echo hi") as running:
             running.wait_for_match(r"q\d: Token of the day\r?\nq\d: Verification code: ")
-            running.type("755224\n")
+            running.type(f"{CODE}\n")
             running.wait_for_match(r"(?s)Verification code: .*Verification code: ")
-            running.type("755224\n")
+            running.type(f"{CODE}\n")
             ran = running.finish()
     assert ran.exit_code == 0, ran.stdout
-    assert heard == [["755224"], ["755224"]]
-    assert "755224" not in ran.stdout
+    assert heard == [[CODE], [CODE]]
+    assert CODE not in ran.stdout
     assert "\x1b[2J" not in ran.stdout
 
 
@@ -182,7 +187,7 @@ def test_the_time_for_a_login_stands_still_while_a_person_types(fleetctl: Fleetc
         running.wait_for("Verification code: ")
         with pytest.raises(AssertionError, match="never said"):
             running.wait_for("timeout", 2.0)
-        running.type("755224\n")
+        running.type(f"{CODE}\n")
         ran = running.finish()
     assert ran.exit_code == 0, ran.stdout
 
@@ -206,7 +211,7 @@ def test_a_server_that_does_not_wait_for_a_person_is_told(fleetctl: Fleetctl, tm
     ):
         running.wait_for("q1: Code: ")
         assert gone.wait(20)
-        running.type("755224\n")
+        running.type(f"{CODE}\n")
         ran = running.finish()
     assert ran.exit_code == 3
     assert "the server hung up before its question was answered" in ran.stdout

@@ -13,7 +13,11 @@ import pytest
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
 from tests.support.keys import PASSPHRASE, KeySet
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd
+
+WRONG = secret("wrong password")
+OTHER = secret("passphrase of the other key")
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,14 +96,14 @@ def test_each_of_several_keys_is_asked_for(fleetctl: Fleetctl, sshd: Sshd, tmp_p
     stranger = tmp_path / "stranger"
     shutil.copy(sshd.key("stranger"), stranger)
     subprocess.run(
-        ["ssh-keygen", "-q", "-p", "-f", stranger, "-N", "other horse"],
+        ["ssh-keygen", "-q", "-p", "-f", stranger, "-N", OTHER],
         check=True,
         timeout=20,
         stdin=subprocess.DEVNULL,
     )
     inventory = sshd.inventory(tmp_path, 3, keys=[str(stranger), str(sshd.key("rsa-encrypted"))])
     with fleetctl.on_terminal("run", "-i", inventory, "true") as running:
-        for key, typed in ((stranger, "other horse"), (sshd.key("rsa-encrypted"), PASSPHRASE)):
+        for key, typed in ((stranger, OTHER), (sshd.key("rsa-encrypted"), PASSPHRASE)):
             running.wait_for(f"Passphrase for key {key}: ")
             running.type(f"{typed}\n")
         assert running.finish().exit_code == 0
@@ -112,11 +116,11 @@ def test_a_passphrase_that_is_wrong_three_times_is_told_for_each_host(
     with fleetctl.on_terminal("run", "-i", inventory, "-o", "json", "true") as running:
         for prompt in ("Passphrase for key", "Once more for key", "A last time for key"):
             running.wait_for(prompt)
-            running.type("wrong horse\n")
+            running.type(f"{WRONG}\n")
         ran = running.finish()
     assert ran.exit_code == 3
     assert ran.stdout.count("wrong passphrase for key") >= 2
-    assert "wrong horse" not in ran.stdout
+    assert WRONG not in ran.stdout
 
 
 def test_nothing_typed_leaves_the_key_out(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
@@ -160,14 +164,14 @@ def test_one_key_for_the_vault_and_the_login_is_asked_for_once(fleetctl: Fleetct
     vault = tmp_path / "vault.age"
     assert fleetctl("secret", "init", "--vault", vault, "-r", f"{key}.pub").exit_code == 0
     plain: list[str | Path] = ["--vault", vault, "--vault-key", sshd.key("ed25519")]
-    assert fleetctl("secret", "set", "root", *plain, stdin="a sudo password").exit_code == 0
+    assert fleetctl("secret", "set", "root", *plain, stdin=WRONG).exit_code == 0
     inventory = sshd.inventory(tmp_path, 2, keys=[str(key)], sudo_password={"vault": "root"}, sudo=True)
     with fleetctl.on_terminal("run", "-i", inventory, "--vault", vault, "--vault-key", key, "true") as running:
         running.wait_for("Passphrase for key")
         running.type(f"{PASSPHRASE}\n")
         ran = running.finish()
     assert ran.stdout.count("Passphrase for key") == 1
-    assert "a sudo password" not in ran.stdout
+    assert WRONG not in ran.stdout
 
 
 def test_a_command_that_fails_shows_its_stderr_and_never_its_stdout(

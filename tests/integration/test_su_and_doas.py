@@ -12,7 +12,10 @@ import pytest
 
 from tests.support.account import Account, local_account
 from tests.support.privileges import Run, Sudoers, denial, doas_rules
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd, SshdStarter
+
+WRONG = secret("wrong password")
 
 StartAs = Callable[..., Sshd]
 LINE = 'id -un; echo \'!it\'"\'s" "$HOME" | tr a-z A-Z >&2; cat; exit 3'
@@ -49,7 +52,7 @@ def test_su_is_given_the_password_of_the_other_user(run: Run, other: Account, su
 
 
 def test_a_wrong_password_for_su_is_called_that(run: Run, other: Account, su: dict[str, Any]) -> None:
-    error = denial(run("-o", "json", "id", password="not it", **su))
+    error = denial(run("-o", "json", "id", password=WRONG, **su))
     assert error["message"] == f"su rejected the password of {other.user}"
 
 
@@ -88,7 +91,7 @@ def test_doas_runs_without_a_password_where_none_is_wanted(run: Run, deputy: Acc
 def test_doas_is_given_a_password_on_a_terminal(run: Run, deputy: Account) -> None:
     with doas_rules(f"permit {deputy.user} as root"):
         ran = run("-N", "--sudo-method", "doas", "id -un; exit 3")
-        wrong = run("-o", "json", "--sudo-method", "doas", "id", password="not it")
+        wrong = run("-o", "json", "--sudo-method", "doas", "id", password=WRONG)
         none = run("-o", "json", "--sudo-method", "doas", "id", password=None)
         on_terminal = run("-N", "--pty", "--sudo-method", "doas", "tty -s && id -un")
     assert ran.stdout == "root\n"

@@ -10,7 +10,10 @@ import pytest
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
 from tests.support.privileges import Run, Sudoers, denial
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd
+
+WRONG = secret("wrong password")
 
 ALL = "{user} ALL=(ALL:ALL) ALL"
 FREE = "{user} ALL=(ALL:ALL) NOPASSWD: ALL"
@@ -59,16 +62,16 @@ def test_the_password_is_asked_for_once_for_all_hosts(
 
 def test_a_wrong_password_is_sent_once(run: Run, sudoers: Sudoers, deputy_sshd: Sshd) -> None:
     sudoers(ALL, "Defaults:{user} passwd_tries=3")
-    ran = run("-s", "-o", "json", "id", password="not it")
+    ran = run("-s", "-o", "json", "id", password=WRONG)
     error = denial(ran)
     assert error["message"] == f"sudo rejected the password of {deputy_sshd.user}"
     assert ran.exit_code == 3
-    assert "not it" not in ran.stdout + ran.stderr
+    assert WRONG not in ran.stdout + ran.stderr
 
 
 def test_a_wrong_password_is_called_that_where_sudo_asks_only_once(run: Run, sudoers: Sudoers) -> None:
     sudoers(ALL, "Defaults:{user} passwd_tries=1")
-    assert "rejected the password" in denial(run("-s", "-o", "json", "id", password="not it"))["message"]
+    assert "rejected the password" in denial(run("-s", "-o", "json", "id", password=WRONG))["message"]
 
 
 def test_a_password_that_is_asked_for_and_not_given_is_missed(run: Run, sudoers: Sudoers) -> None:

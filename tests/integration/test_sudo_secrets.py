@@ -12,10 +12,11 @@ import pytest
 from tests.support.account import Account
 from tests.support.fleetctl import Fleetctl
 from tests.support.privileges import Sudoers
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd
 
 ALL = "{user} ALL=(ALL:ALL) ALL"
-WRONG = "wr0ng-horse-battery"
+WRONG = secret("wrong password")
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def test_the_password_appears_nowhere(
     assert deputy.password not in ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("password", [WRONG, "two\nlines"])
+@pytest.mark.parametrize("password", [WRONG, f"{WRONG}\n{WRONG}"], ids=["of one line", "of two lines"])
 def test_a_password_that_is_refused_appears_nowhere(
     fleetctl: Fleetctl, sudoers: Sudoers, deputy_sshd: Sshd, tmp_path: Path, password: str
 ) -> None:

@@ -18,8 +18,9 @@ from fleetctl.inventory.vault import Lock, Vault
 from fleetctl.inventory.vault_keys import open_key, read_public
 from fleetctl.model import Secret
 from tests.support.keys import PASSPHRASE, KeySet
+from tests.support.secrecy import keep
 
-VALUE = "hunter2-and-more"
+VALUE = keep("value in the vault", "hunter2-and-more")
 NAME = "db/root"
 
 Open = Callable[..., Vault]

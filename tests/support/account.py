@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import os
 import pwd
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import processes
+from tests.support.secrecy import secret
 
 _LOCK_TRIES = 20
 
@@ -42,7 +42,7 @@ def local_account(kind: str = "", shell: str = "/bin/sh") -> Iterator[Account]:
         yield Account(getpass.getuser(), str(Path.home()))
         return
     home = tempfile.mkdtemp(prefix="fleettest-home-")
-    account = Account(f"fleettest-{kind}{os.getpid()}", home, secrets.token_urlsafe(12))
+    account = Account(f"fleettest-{kind}{os.getpid()}", home, secret(f"password of the {kind or 'test'} user"))
     try:
         _add(account, shell)
         yield account

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,8 @@ def own_mistakes(said: str, *, tracebacks: bool = False) -> list[str]:
 class Fleetctl:
     """`fleetctl(...)` runs the command to its end; `start` and `on_terminal` hand it out while it runs.
 
-    A command that is run to its end must not crash, whatever else its test looks at.
+    A command that is run to its end must not crash, and none may show a secret that `tests.support.secrecy` knows,
+    whatever else its test looks at.
     The environment is bare: PATH, a UTF-8 locale, and a HOME of the test's own; no agent, no NO_COLOR.
     """
 
@@ -47,6 +48,7 @@ class Fleetctl:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         timeout: float = 60.0,
+        shows: Collection[str] = (),
     ) -> Ran:
         """Run to the end with pipes for stdout and stderr.
 
@@ -54,10 +56,11 @@ class Fleetctl:
             stdin: what to pipe in; None is /dev/null.
             env: variables to add.
             timeout: seconds.
+            shows: the secrets that it is there to show.
 
         Raises:
             subprocess.TimeoutExpired: the process is killed then.
-            AssertionError: it told of a mistake of its own.
+            AssertionError: it told of a mistake of its own, or a secret.
         """
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
@@ -69,18 +72,34 @@ class Fleetctl:
         ran = Ran(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
         if own_mistakes(ran.stdout + ran.stderr, tracebacks="-vv" in ran.args):
             raise AssertionError(f"fleetctl crashed:\n{ran.stdout}\n{ran.stderr}")
+        ran.check(shows)
         return ran
 
-    def start(self, *args: str | Path, env: Mapping[str, str] | None = None, keyboard: bool = False) -> Running:
+    def start(
+        self,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        keyboard: bool = False,
+        shows: Collection[str] = (),
+    ) -> Running:
         """Start with pipes; `keyboard` makes stdin a pipe to `type` into instead of /dev/null."""
-        return start_piped(self.command(args), self.environment(env), self.home, keyboard=keyboard)
+        running = start_piped(self.command(args), self.environment(env), self.home, keyboard=keyboard)
+        running.shows = shows
+        return running
 
     def on_terminal(
-        self, *args: str | Path, env: Mapping[str, str] | None = None, columns: int = 100, lines: int = 30
+        self,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        columns: int = 100,
+        lines: int = 30,
+        shows: Collection[str] = (),
     ) -> Running:
         """Start on a pseudo-terminal of its own, where `type("\\x03")` is Ctrl-C."""
         variables = self.environment(env) | {"TERM": "xterm-256color"}
-        return start_on_terminal(self.command(args), variables, self.home, columns, lines)
+        running = start_on_terminal(self.command(args), variables, self.home, columns, lines)
+        running.shows = shows
+        return running
 
     def command(self, args: tuple[str | Path, ...]) -> list[str]:
         return [str(SCRIPT), *map(str, args)]

@@ -11,7 +11,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-PASSPHRASE = "correct horse"
+from tests.support.secrecy import secret
+
+PASSPHRASE = secret("passphrase of the keys")
 TYPES = ("rsa", "ed25519", "ecdsa")
 
 PrivateKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey

@@ -12,7 +12,9 @@ from paramiko import Channel, Message, PKey, ServerInterface, Transport
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, MSG_CHANNEL_DATA, OPEN_SUCCEEDED
 from paramiko.kex_curve25519 import KexCurve25519
 
-PASSWORD = "liar"
+from tests.support.secrecy import secret
+
+PASSWORD = secret("password of the liars")
 _WAIT_SECONDS = 20.0
 
 HOST_KEY = paramiko.ECDSAKey.generate()

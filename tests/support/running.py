@@ -7,17 +7,20 @@ import json
 import os
 import re
 import selectors
+import shlex
 import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.support import secrecy
 
 _TAKE_TERMINAL = """
 import fcntl, os, sys, termios
@@ -53,11 +56,16 @@ class Ran:
         """stdout as one JSON object a line."""
         return [json.loads(line) for line in self.stdout_bytes.splitlines()]
 
+    def check(self, shows: Collection[str] = ()) -> None:
+        """Raises: AssertionError when it shows a secret that is none of these."""
+        secrecy.check(self.stdout_bytes + b"\n" + self.stderr_bytes, shlex.join(self.args), shows)
+
 
 class Running:
     """A started process. Use as a context manager: leaving the block ends what still runs.
 
-    Output is read only inside `wait_for` and `finish`, so a test decides when the far end is heard.
+    Output is read only inside `wait_for` and `finish`, so a test decides when the far end is heard. In the end, what
+    was heard may show no secret but those in `shows`.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class Running:
         self.process = process
         self._command = tuple(command)
         self._heard = {name: bytearray() for name in outputs}
+        self.shows: Collection[str] = ()
         self._keyboard = keyboard
         self._descriptors = {*outputs.values(), keyboard} - {-1}
         self._selector = selectors.DefaultSelector()
@@ -81,9 +90,12 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
+        self._hear(0)  # as much as a pipe holds: what it said last, be it heard by the test or not
         self._selector.close()
         for descriptor in self._descriptors:
             os.close(descriptor)
+        if error is None:
+            self._ran(self.process.returncode).check(self.shows)
 
     @property
     def stdout(self) -> str:
@@ -119,6 +131,11 @@ class Running:
         """Send to its stdin; on a terminal "\\x03" is Ctrl-C and "\\x04" the end of input."""
         os.write(self._keyboard, keys.encode() if isinstance(keys, str) else keys)
 
+    def close_keyboard(self) -> None:
+        """The end of what is typed into a pipe."""
+        os.close(self._keyboard)
+        self._descriptors.discard(self._keyboard)
+
     def resize(self, columns: int, lines: int) -> None:
         """Give its terminal another size, of which it is told by SIGWINCH."""
         fcntl.ioctl(self._keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -137,8 +154,10 @@ class Running:
         while self._selector.get_map() and time.monotonic() < until:
             self._hear(until - time.monotonic())
         exit_code = self.process.wait(max(0.1, until - time.monotonic()))
-        stderr = bytes(self._heard.get("stderr", b""))
-        return Ran(self._command, exit_code, bytes(self._heard["stdout"]), stderr)
+        return self._ran(exit_code)
+
+    def _ran(self, exit_code: int) -> Ran:
+        return Ran(self._command, exit_code, bytes(self._heard["stdout"]), bytes(self._heard.get("stderr", b"")))
 
     def stop_listening(self) -> None:
         """Close our end of its output, as `head` does when it has seen enough."""
