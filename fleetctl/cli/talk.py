@@ -42,7 +42,8 @@ def complain_of(error: Exception) -> int:
             return 1
         case _:
             complain(
-                f"this is a mistake of fleetctl itself: {error!r}", "run it again with -vv, and report what it says"
+                f"this is a mistake of fleetctl itself: {type(error).__name__}: {error}",
+                "run it again with -vv, and report what it says",
             )
             return 1
 

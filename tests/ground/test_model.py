@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import traceback
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fleetctl.model import Host, Login, Secret
-from tests.support.secrecy import secret
+from fleetctl.engine.task import Task
+from fleetctl.model import Answer, Elevation, Hop, Host, Login, Secret
+from fleetctl.operations.command import Command
+from tests.support.secrecy import secret, shown_in
 
 VALUE = secret("value")
 
@@ -19,6 +25,29 @@ def test_a_secret_shows_itself_in_no_text() -> None:
     host = Host("web01", "10.0.0.1", Login("root", password=secret, key_passphrase=secret))
     for text in (repr(secret), str(secret), f"{secret}", f"{secret!r:>9}", f"{host}", repr([host]), str([secret])):
         assert VALUE not in text
+
+
+def _records(value: str) -> list[Any]:
+    """Every record that may hold a secret, or one that does."""
+    held = Secret(value)
+    answer = Answer("code", secret=held)
+    login = Login("root", password=held, key_passphrase=held, answers=(answer,))
+    elevation = Elevation(password=held)
+    host = Host("web01", "10.0.0.1", login, elevation=elevation, jump=(Hop("b1", "10.0.0.2", login),))
+    return [held, answer, login, elevation, host, host.end, Task(Command("df"), (host,))]
+
+
+@given(st.text(st.sampled_from("'\"\\%{}é\n\udcff"), max_size=5))
+def test_no_record_shows_the_secret_in_it(awkward: str) -> None:
+    value = f"{VALUE}{awkward}"
+    for record in _records(value):
+        said = "".join(traceback.format_exception(ValueError(record)))
+        shown = f"{record}{record!r}{[record]}{record!s:>9}{said}"
+        for encode in (msgspec.json.encode, msgspec.msgpack.encode, msgspec.to_builtins, pickle.dumps, copy.deepcopy):
+            with pytest.raises(TypeError) as raised:
+                encode(record)
+            shown += "".join(traceback.format_exception(raised.value))
+        assert shown_in(shown.encode(errors="surrogateescape")) == []
 
 
 def test_a_secret_is_refused_by_json_and_pickle() -> None:

@@ -73,8 +73,9 @@ def test_a_password_out_of_the_keyring_logs_in(
     variables = {
         "PYTHON_KEYRING_BACKEND": "tests.support.keyring.OnePassword",
         "PYTHONPATH": str(ROOT),
-        "KEYRING_PASSWORD": password_login.password,
+        "KEYRING_FILE": str(tmp_path / "keyring"),
     }
+    (tmp_path / "keyring").write_text(password_login.password)
     assert fleetctl("run", "-i", inventory, "true", env=variables).exit_code == 0
 
 

@@ -317,9 +317,10 @@ def test_of_long_complaints_the_end_is_shown(write: Write) -> None:
 
 
 @pytest.fixture
-def keyring_of_ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def keyring_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     before = keyring.get_keyring()
-    monkeypatch.setenv("KEYRING_PASSWORD", VALUE)
+    monkeypatch.setenv("KEYRING_FILE", str(tmp_path / "keyring"))
+    (tmp_path / "keyring").write_text(VALUE)
     keyring.set_keyring(keyring.core.load_keyring("tests.support.keyring.OnePassword"))
     yield
     keyring.set_keyring(before)

@@ -1,8 +1,9 @@
-"""A keyring for tests: it knows the password of `deploy` for the service `fleet`, which is in a variable."""
+"""A keyring for tests: for the service `fleet` and the user `deploy` it knows what is in the file KEYRING_FILE."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
@@ -17,4 +18,4 @@ class OnePassword(KeyringBackend):
     def get_password(self, service: str, username: str) -> str | None:
         if service == "locked":
             raise KeyringLocked("hunter2")
-        return os.environ["KEYRING_PASSWORD"] if (service, username) == ("fleet", "deploy") else None
+        return Path(os.environ["KEYRING_FILE"]).read_text() if (service, username) == ("fleet", "deploy") else None
