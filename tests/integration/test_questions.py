@@ -47,7 +47,7 @@ def test_a_wrong_password_that_is_asked_for_stops_the_others_too(
     fleetctl: Fleetctl, start_sshd: SshdStarter, tmp_path: Path, password_login: Account
 ) -> None:
     server = start_sshd("UsePAM yes", "KbdInteractiveAuthentication yes")
-    inventory = server.inventory(tmp_path, 5, keys=[], password="not it")
+    inventory = server.inventory(tmp_path, 5, keys=[], password=secret("wrong password"))
     ran = fleetctl("run", "-i", inventory, "-o", "json", "true")
     assert sorted(host["status"] for host in ran.json["hosts"]) == ["denied", *["skipped"] * 4]
     assert server.log.count("PAM: Authentication failure") == 1
@@ -139,7 +139,7 @@ def test_where_nobody_can_be_asked_the_question_is_told(fleetctl: Fleetctl, tmp_
 def test_a_wrong_code_is_not_told_to_be_a_wrong_password(fleetctl: Fleetctl, tmp_path: Path) -> None:
     with broken.server(asks([[_PASSWORD], [_CODE]], [])) as port:
         answers = {"code": {"command": ["echo", "000000"]}}
-        inventory = _inventory(tmp_path, port, password="tr0ub4dor", answers=answers)
+        inventory = _inventory(tmp_path, port, password=PASSWORD, answers=answers)
         ran = fleetctl("run", "-i", inventory, "-o", "json", "echo hi")
     error = ran.json["hosts"][0]["error"]
     assert error["facts"]["offered"] == ["answers to 'Password:', 'Verification code:', the password among them"]
@@ -226,7 +226,7 @@ def test_questions_without_end_are_given_up(fleetctl: Fleetctl, tmp_path: Path) 
 
 def test_a_password_that_has_expired_is_called_that_and_not_wrong(fleetctl: Fleetctl, tmp_path: Path) -> None:
     with broken.server(wants_a_new_password) as port:
-        ran = fleetctl("run", "-i", _inventory(tmp_path, port, 2, password="tr0ub4dor"), "-o", "json", "true")
+        ran = fleetctl("run", "-i", _inventory(tmp_path, port, 2, password=PASSWORD), "-o", "json", "true")
     for host in ran.json["hosts"]:
         assert host["status"] == "denied"
         assert "the password has expired" in host["error"]["message"]

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Scene:
     """Where the files are that hold secrets in plain."""
     left: list[Path]
     """Where the command may leave files: at home, where it puts what is temporary, and there."""
-    watcher: Watcher = field(default_factory=lambda: Watcher(str(SCRIPT)))
+    watcher: Watcher
 
     def run(self, *words: str | Path, **options: Any) -> Ran:
         """Run it to its end, be it a crash, watched from beginning to end."""
@@ -111,7 +111,9 @@ def scene(
     with broken.server(asks(rounds, [])) as port:
         inventory = behind(deputy_sshd, [bastion], tmp_path, 7, keys=[], agent=False, sudo=True,
                            sudo_password={"env": "SUDO"})  # fmt: skip
-        scene = Scene(fleetctl, inventory, env, shelf, [fleetctl.home, temporary, Path(deputy.home), Path(porter.home)])
+        left = [fleetctl.home, temporary, Path(deputy.home), Path(porter.home)]
+        watcher = Watcher(str(SCRIPT), {WRONG, PASSPHRASE, deputy.password, porter.password, *ANSWERS.values()})
+        scene = Scene(fleetctl, inventory, env, shelf, left, watcher)
         scene.change(lambda content: _furnish(content, scene, deputy_sshd, port))
         yield scene
 

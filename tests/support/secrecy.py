@@ -40,11 +40,13 @@ def shown_in(data: bytes, allowed: Collection[str] = ()) -> list[str]:
     Args:
         allowed: secrets that may be there.
     """
-    return [
-        what
-        for value, (what, forms) in _register.items()
-        if value not in allowed and any(form in data for form in forms)
-    ]
+    return shown_of(_register.keys() - set(allowed), data)
+
+
+def shown_of(values: Collection[str], data: bytes) -> list[str]:
+    """The same for these secrets alone."""
+    entries = (_register[value] for value in values)
+    return [what for what, forms in entries if any(form in data for form in forms)]
 
 
 def check(data: bytes, where: str, allowed: Collection[str] = ()) -> None:

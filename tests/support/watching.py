@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,12 +19,14 @@ class Watcher:
 
     Args:
         own: a word in the command lines of processes whose environment the user himself has filled.
+        secrets: what is looked for; other tests, which run at the same time, have others.
     """
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, own: str, secrets: Collection[str]) -> None:
         self.seen: set[bytes] = set()
         self.shown: list[str] = []
         self._own = own.encode()
+        self._secrets = secrets
         self._before = set(_processes())
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -55,7 +58,7 @@ class Watcher:
         lines.append(_read(process / "cmdline"))
         looked = [*lines] if any(self._own in line or not line for line in lines) else [*lines, environment]
         for data in {*looked} - self.seen:
-            self.shown += [f"{what}: {lines}" for what in secrecy.shown_in(data)]
+            self.shown += [f"{what}: {lines}" for what in secrecy.shown_of(self._secrets, data)]
         self.seen.update(looked)
 
 
