@@ -19,7 +19,7 @@ import yaml
 from fleetctl.cli.prompts import confirm
 from fleetctl.cli.talk import complain, say
 from fleetctl.errors import FleetError, UsageError
-from fleetctl.inventory.vault import Vault, check_name
+from fleetctl.inventory.secrets.vault import Vault, check_name
 from fleetctl.model import Secret
 
 _HEAD = "# The secrets of {}: one `name: value` a line. Save and leave; an unchanged file changes nothing.\n"

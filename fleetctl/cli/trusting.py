@@ -26,8 +26,8 @@ from fleetctl.errors import (
 from fleetctl.fleet import Fleet
 from fleetctl.model import Host
 from fleetctl.nodes import fold
-from fleetctl.ssh.hostkeys import KnownHosts
-from fleetctl.ssh.known_hosts import ServerKey
+from fleetctl.ssh.trust.hostkeys import KnownHosts
+from fleetctl.ssh.trust.known_hosts import ServerKey
 from fleetctl.views import Screen, render_table
 
 _INTERRUPTED = 130

@@ -9,10 +9,10 @@ from pathlib import Path
 from fleetctl.cli.prompts import ask_secret, confirm
 from fleetctl.cli.talk import say, warn
 from fleetctl.errors import SecretError, UsageError
-from fleetctl.inventory.key_files import public_half
-from fleetctl.inventory.vault import Lock, Vault, check_name
-from fleetctl.inventory.vault_keys import read_public
-from fleetctl.inventory.vault_place import VaultPlace, at_home
+from fleetctl.inventory.secrets.key_files import public_half
+from fleetctl.inventory.secrets.vault import Lock, Vault, check_name
+from fleetctl.inventory.secrets.vault_keys import read_public
+from fleetctl.inventory.secrets.vault_place import VaultPlace, at_home
 from fleetctl.model import Secret
 
 _MOST_BYTES = 1_000_000

@@ -96,7 +96,7 @@ def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outc
         attempts.logged_in(session, begins=isinstance(task.operation, Command))
         if context.host.elevation is None or isinstance(task.operation, Ping):
             return task.operation.perform(session, context)
-        from fleetctl.ssh.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most runs need not spend
+        from fleetctl.ssh.rights.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most runs need not spend
 
         with Elevated(session, context.host, context.host.elevation, pool.dialer.sudo_guard) as elevated:
             outcome = task.operation.perform(elevated, context)

@@ -28,8 +28,8 @@ from fleetctl.events import (
 )
 from fleetctl.model import Host
 from fleetctl.operations import Context
-from fleetctl.ssh.feeding import Stdin
 from fleetctl.ssh.pool import Pool
+from fleetctl.ssh.stream.feeding import Stdin
 from fleetctl.transfer.shared import Shared
 
 _QUEUED_EVENTS = 128

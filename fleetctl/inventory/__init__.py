@@ -3,9 +3,9 @@
 from fleetctl.inventory.adhoc import jump_words, parse_adhoc
 from fleetctl.inventory.inventory import Inventory, Setting, find_default, load
 from fleetctl.inventory.precedence import Overrides
+from fleetctl.inventory.secrets.vault_place import VaultPlace
 from fleetctl.inventory.ssh_config import sources as ssh_config_sources
 from fleetctl.inventory.types import schema
-from fleetctl.inventory.vault_place import VaultPlace
 
 __all__ = [
     "Inventory", "Overrides", "Setting", "VaultPlace", "find_default", "jump_words", "load", "parse_adhoc", "schema",

@@ -14,19 +14,19 @@ import platformdirs
 from fleetctl.errors import InventoryError, Problem, SecretError, TargetError, UsageError
 from fleetctl.inventory.adhoc import AdhocHost, parse_adhoc
 from fleetctl.inventory.document import Document
-from fleetctl.inventory.exposure import hidden_variables, plain_secrets, several_commands
 from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given, Level, Levels
 from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import BUILT_IN, COMMAND_LINE, Overrides, Precedence
-from fleetctl.inventory.providers import from_command
 from fleetctl.inventory.reading import add
 from fleetctl.inventory.records import Records
-from fleetctl.inventory.secrets import Resolver, Secrets, Wish, Wishes
+from fleetctl.inventory.secrets.exposure import hidden_variables, plain_secrets, several_commands
+from fleetctl.inventory.secrets.providers import from_command
+from fleetctl.inventory.secrets.references import Resolver, Secrets, Wish, Wishes
+from fleetctl.inventory.secrets.vault_place import VaultPlace
 from fleetctl.inventory.ssh_config import Source, SshConfig
 from fleetctl.inventory.targets import Targets, plain
 from fleetctl.inventory.types import SECRETS, SecretRef
-from fleetctl.inventory.vault_place import VaultPlace
 from fleetctl.model import Answer, Host, Secret
 from fleetctl.nodes import fold
 

@@ -10,8 +10,8 @@ from fleetctl.inventory.jumps import Jumps
 from fleetctl.inventory.levels import Given
 from fleetctl.inventory.membership import Membership
 from fleetctl.inventory.precedence import Overrides, Precedence, Settings
-from fleetctl.inventory.providers import check_commands_of
-from fleetctl.inventory.secrets import Resolver
+from fleetctl.inventory.secrets.providers import check_commands_of
+from fleetctl.inventory.secrets.references import Resolver
 from fleetctl.inventory.ssh_config import Tokens, expand_command
 from fleetctl.inventory.types import SecretRef
 from fleetctl.model import Algorithms, Answer, Elevation, Hop, Host, Login, Secret

@@ -11,7 +11,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.events import Outcome, Progress, Stream, Transferred
 from fleetctl.model import Host
 from fleetctl.ssh.any_session import AnySession
-from fleetctl.ssh.feeding import Stdin
+from fleetctl.ssh.stream.feeding import Stdin
 from fleetctl.transfer.shared import Shared
 
 Emit = Callable[[Stream, bytes], None]

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from fleetctl.cancel import Cancel
-from fleetctl.ssh.feeding import Stdin
 from fleetctl.ssh.session import CommandPipe, Ended, Receive
-from fleetctl.ssh.sftp import Sftp
+from fleetctl.ssh.sftp.client import Sftp
+from fleetctl.ssh.stream.feeding import Stdin
 
 
 class AnySession(Protocol):

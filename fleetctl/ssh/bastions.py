@@ -11,7 +11,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import HostError, NotConnected, TurnedAway
 from fleetctl.model import Hop
 from fleetctl.ssh.session import Session
-from fleetctl.ssh.tunnel import Tunnel
+from fleetctl.ssh.ways.tunnel import Tunnel
 
 _AT_ONCE = 32
 """How many hosts are connected and logged in to through one bastion side by side; those that are done do not count."""

@@ -16,23 +16,23 @@ from fleetctl.cancel import Cancel
 from fleetctl.cancel import Guard as Deadline
 from fleetctl.errors import ConnectTimeout, FleetError, NotConnected, SecretError, TimedOut, UnreachableError
 from fleetctl.model import Answer, Hop, Host, Secret
-from fleetctl.ssh.agent import agent_socket
 from fleetctl.ssh.bastions import Bastions, Chain
-from fleetctl.ssh.certificates import PublicHalves
-from fleetctl.ssh.guard import Guard
-from fleetctl.ssh.hostkeys import KnownHosts
-from fleetctl.ssh.keys import KeyRing
-from fleetctl.ssh.known_hosts import ServerKey
-from fleetctl.ssh.login import Accepted, log_in, methods_taken, would_offer
+from fleetctl.ssh.login.agent import agent_socket
+from fleetctl.ssh.login.certificates import PublicHalves
+from fleetctl.ssh.login.guard import Guard
+from fleetctl.ssh.login.keys import KeyRing
+from fleetctl.ssh.login.login import Accepted, log_in, methods_taken, would_offer
+from fleetctl.ssh.login.unlocking import unlock
+from fleetctl.ssh.login.visit import Asked, Means, Person, Visit
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.proxy import connect_by
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, new_transport, shake_hands
-from fleetctl.ssh.unlocking import unlock
-from fleetctl.ssh.visit import Asked, Means, Person, Visit
-from fleetctl.ssh.way import Way
-from fleetctl.ssh.wire import connect
+from fleetctl.ssh.trust.hostkeys import KnownHosts
+from fleetctl.ssh.trust.known_hosts import ServerKey
+from fleetctl.ssh.ways.proxy import connect_by
+from fleetctl.ssh.ways.way import Way
+from fleetctl.ssh.ways.wire import connect
 
 _log = logging.getLogger("fleetctl.ssh")
 

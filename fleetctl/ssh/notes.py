@@ -10,8 +10,8 @@ import re
 import time
 from collections import deque
 
-from fleetctl.ssh.offers import Offer
-from fleetctl.ssh.way import Way
+from fleetctl.ssh.checkup.offers import Offer
+from fleetctl.ssh.ways.way import Way
 
 _BANNER = "Banner: "
 _DISCONNECT = re.compile(r"Disconnect \(code (\d+)\): (.*)", re.DOTALL)

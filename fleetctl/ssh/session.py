@@ -23,16 +23,16 @@ from fleetctl.errors import (
     TimedOut,
 )
 from fleetctl.events import Stream
-from fleetctl.ssh.buffer import Buffer
-from fleetctl.ssh.bulk import BulkPipe
-from fleetctl.ssh.feeding import Feeder, Stdin, close, end_input
-from fleetctl.ssh.forwarding import AgentForwarding
+from fleetctl.ssh.login.forwarding import AgentForwarding
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.sftp import Sftp
+from fleetctl.ssh.sftp.client import Sftp
+from fleetctl.ssh.stream.buffer import Buffer
+from fleetctl.ssh.stream.bulk import BulkPipe
+from fleetctl.ssh.stream.feeding import Feeder, Stdin, close, end_input
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, lives
-from fleetctl.ssh.tunnel import Tunnel
-from fleetctl.ssh.way import Way
+from fleetctl.ssh.ways.tunnel import Tunnel
+from fleetctl.ssh.ways.way import Way
 
 _READ_SIZE = 256 * 1024
 WINDOW_SIZE = 1024 * 1024

@@ -13,12 +13,12 @@ from paramiko import Channel, ChannelException, Message, SSHException, Transport
 from fleetctl import __version__
 from fleetctl.model import Algorithms
 from fleetctl.ssh.algorithms import chosen
+from fleetctl.ssh.checkup.offers import Offer
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.offers import Offer
-from fleetctl.ssh.packets import ChannelData, PacketLayer, Sink, WindowAdjust
-from fleetctl.ssh.pieces import Piece
+from fleetctl.ssh.stream.packets import ChannelData, PacketLayer, Sink, WindowAdjust
+from fleetctl.ssh.stream.pieces import Piece
 from fleetctl.ssh.translate import FOREIGN
-from fleetctl.ssh.way import Way
+from fleetctl.ssh.ways.way import Way
 
 _LOOK_SECONDS = 2.0
 _CHANNEL_OVERHEAD = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fleetctl.errors import NoSuchFile, ServerFailure, TransferError, WrongKind
-from fleetctl.ssh.sftp import Sftp, Steps
+from fleetctl.ssh.sftp.client import Sftp, Steps
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.names import join, parent
 from fleetctl.transfer.patterns import Filter

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from fleetctl.errors import ServerFailure, SourceChanged, TooMuch, TransferError
-from fleetctl.ssh.sftp import READ, Sftp, Steps, Ticket
+from fleetctl.ssh.sftp.client import READ, Sftp, Steps, Ticket
 from fleetctl.transfer.landing import Arriving, Landing
 from fleetctl.transfer.plan import Step
 from fleetctl.transfer.shared import Pace

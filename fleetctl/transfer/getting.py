@@ -13,8 +13,8 @@ import msgspec
 
 from fleetctl.errors import NoSuchFile, ServerFailure, SftpMissing, ToolMissing, TransferError, WrongKind
 from fleetctl.events import Action
-from fleetctl.ssh.sftp import Sftp, Steps
-from fleetctl.ssh.sftp_format import Attributes
+from fleetctl.ssh.sftp.client import Sftp, Steps
+from fleetctl.ssh.sftp.format import Attributes
 from fleetctl.transfer.account import Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.digests import compared, digest_of, need_remote_digests, remote_digests

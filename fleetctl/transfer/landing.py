@@ -17,7 +17,7 @@ from contextlib import suppress
 import msgspec
 
 from fleetctl.errors import NoSuchFile
-from fleetctl.ssh.pieces import behind
+from fleetctl.ssh.stream.pieces import behind
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import is_part, is_part_of, is_whole, part_name
 from fleetctl.transfer.plan import Present, Step

@@ -12,8 +12,8 @@ import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TransferError
-from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps
-from fleetctl.ssh.sftp_format import Attributes
+from fleetctl.ssh.sftp.client import CREATE, EXCLUSIVE, WRITE, Sftp, Steps
+from fleetctl.ssh.sftp.format import Attributes
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import is_part_of, part_name
 from fleetctl.transfer.remote import WIDTH, look_at_link

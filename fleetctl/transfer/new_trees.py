@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from fleetctl.errors import FleetError, ToolMissing, TransferError
-from fleetctl.ssh.sftp import Sftp
+from fleetctl.ssh.sftp.client import Sftp
 from fleetctl.transfer.choices import Choices
 from fleetctl.transfer.destination import OPEN_TO_OWNER, Destination, Place
 from fleetctl.transfer.digests import compared, remote_digests

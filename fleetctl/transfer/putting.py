@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from fleetctl.errors import SftpMissing, ToolMissing, TransferError
-from fleetctl.ssh.sftp import Sftp, Steps, Ticket
+from fleetctl.ssh.sftp.client import Sftp, Steps, Ticket
 from fleetctl.transfer.account import Counted
 from fleetctl.transfer.batches import batches
 from fleetctl.transfer.destination import OPEN_TO_OWNER, Destination, Place, find_place, made

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
-from fleetctl.ssh.sftp import Sftp, Steps, Ticket
-from fleetctl.ssh.sftp_format import Attributes
+from fleetctl.ssh.sftp.client import Sftp, Steps, Ticket
+from fleetctl.ssh.sftp.format import Attributes
 from fleetctl.transfer.choices import Links
 from fleetctl.transfer.names import base, checked, join, stays_inside
 from fleetctl.transfer.parts import is_any_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fleetctl.errors import TransferError
-from fleetctl.ssh.sftp import Sftp, Steps
+from fleetctl.ssh.sftp.client import Sftp, Steps
 from fleetctl.transfer.names import checked, join
 from fleetctl.transfer.remote import DEEPEST, WIDTH, listing
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.ssh.sftp import Sftp
+from fleetctl.ssh.sftp.client import Sftp
 from fleetctl.transfer.digests import LocalDigests
 from fleetctl.transfer.throttle import Throttle
 

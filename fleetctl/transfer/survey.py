@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from fleetctl.errors import NoSuchFile, TransferError
-from fleetctl.ssh.sftp import Sftp, Steps
-from fleetctl.ssh.sftp_format import Attributes
+from fleetctl.ssh.sftp.client import Sftp, Steps
+from fleetctl.ssh.sftp.format import Attributes
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import is_any_part, is_of_this_run, is_part
 from fleetctl.transfer.plan import Present, is_within

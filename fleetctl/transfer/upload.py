@@ -10,8 +10,8 @@ from collections.abc import Callable
 import msgspec
 
 from fleetctl.errors import AccessDenied, FleetError, NoSpace, ServerFailure, SourceChanged, TooMuch, TransferError
-from fleetctl.ssh.pieces import FileRange
-from fleetctl.ssh.sftp import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
+from fleetctl.ssh.sftp.client import CREATE, EXCLUSIVE, WRITE, Sftp, Steps, Ticket
+from fleetctl.ssh.stream.pieces import FileRange
 from fleetctl.transfer.local import identity
 from fleetctl.transfer.names import base, join, parent
 from fleetctl.transfer.parts import part_name

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from fleetctl.inventory import load
-from fleetctl.inventory.vault import Lock, Vault
-from fleetctl.inventory.vault_place import VaultPlace
+from fleetctl.inventory.secrets.vault import Lock, Vault
+from fleetctl.inventory.secrets.vault_place import VaultPlace
 from fleetctl.model import Secret
 from tests.support.account import Account
 from tests.support.documents import ON_A_FLEET, ROOT, check, environment, needs_real_servers, plant, shown, type_command

@@ -13,8 +13,8 @@ import pytest
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TimedOut
 from fleetctl.model import Host, HostKeyPolicy, Login, Secret
-from fleetctl.ssh import bulk
 from fleetctl.ssh.dial import Dialer
+from fleetctl.ssh.stream import bulk
 from tests.support.beside import BAD, SOUND, Beside, Fate
 from tests.support.liars import PASSWORD
 from tests.support.sftp.behaviour import Behaviour, ConnectionEnds

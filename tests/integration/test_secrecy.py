@@ -277,7 +277,7 @@ def test_a_shell_on_a_terminal_shows_no_secret(scene: Scene) -> None:
 
 _CRASHES = {
     "in a login": ("paramiko.auth_handler", "AuthHandler.auth_password", ""),
-    "at a key": ("fleetctl.ssh.keys", "_decode", ""),
+    "at a key": ("fleetctl.ssh.login.keys", "_decode", ""),
     "in a host's part": ("fleetctl.operations.command", "Command.perform", "{words}"),
     "of the whole": ("fleetctl.fleet", "Fleet.start", "{words}"),
 }

@@ -10,10 +10,10 @@ import pytest
 from fleetctl.cancel import Cancel
 from fleetctl.errors import ElevationDenied, SftpMissing
 from fleetctl.model import Elevation, ElevationMethod, Secret
-from fleetctl.ssh import becoming, elevated
 from fleetctl.ssh.dial import Dialer
-from fleetctl.ssh.elevated import Elevated
-from fleetctl.ssh.guard import Guard
+from fleetctl.ssh.login.guard import Guard
+from fleetctl.ssh.rights import becoming, elevated
+from fleetctl.ssh.rights.elevated import Elevated
 from tests.support.account import Account, local_account
 from tests.support.hosts import host_of
 from tests.support.privileges import Run, Sudoers, denial, pam_service

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from fleetctl.errors import InventoryError, SecretError
-from fleetctl.inventory import Inventory, Overrides, document, load, providers
+from fleetctl.inventory import Inventory, Overrides, document, load
+from fleetctl.inventory.secrets import providers
 from fleetctl.model import Host, Secret
 from tests.support.secrecy import keep
 

@@ -12,10 +12,11 @@ import pyrage
 import pytest
 
 from fleetctl.errors import SecretError, UsageError
-from fleetctl.inventory import VaultPlace, age, private_file
-from fleetctl.inventory.key_files import public_half
-from fleetctl.inventory.vault import Lock, Vault
-from fleetctl.inventory.vault_keys import open_key, read_public
+from fleetctl.inventory import VaultPlace
+from fleetctl.inventory.secrets import age, private_file
+from fleetctl.inventory.secrets.key_files import public_half
+from fleetctl.inventory.secrets.vault import Lock, Vault
+from fleetctl.inventory.secrets.vault_keys import open_key, read_public
 from fleetctl.model import Secret
 from tests.support.keys import PASSPHRASE, KeySet
 from tests.support.secrecy import keep

@@ -18,13 +18,13 @@ from paramiko import Channel, SSHException
 from fleetctl.cancel import Cancel
 from fleetctl.errors import TimedOut
 from fleetctl.model import Host, HostKeyPolicy, Login, Secret
-from fleetctl.ssh import bulk
-from fleetctl.ssh.bulk import BulkPipe, Complaints, Inbox
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.notes import ServerNotes
-from fleetctl.ssh.packets import Sink
-from fleetctl.ssh.pieces import Piece, fill
 from fleetctl.ssh.session import CommandPipe, Ended
+from fleetctl.ssh.stream import bulk
+from fleetctl.ssh.stream.bulk import BulkPipe, Complaints, Inbox
+from fleetctl.ssh.stream.packets import Sink
+from fleetctl.ssh.stream.pieces import Piece, fill
 from fleetctl.ssh.transport import LeanTransport
 from tests.support import broken, liars
 

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from paramiko import Channel, Transport
 
-from fleetctl.ssh.forwarding import AgentForwarding
+from fleetctl.ssh.login.forwarding import AgentForwarding
 
 
 @pytest.fixture

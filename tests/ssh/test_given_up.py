@@ -12,7 +12,7 @@ from fleetctl.errors import Cancelled
 from fleetctl.model import Host
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.session import Session
-from fleetctl.ssh.tunnel import Tunnel
+from fleetctl.ssh.ways.tunnel import Tunnel
 from tests.support import processes
 from tests.support.hosts import host_of
 from tests.support.sshd import Sshd

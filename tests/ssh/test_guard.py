@@ -11,7 +11,7 @@ import pytest
 from fleetctl.cancel import Cancel
 from fleetctl.errors import Cancelled, TimedOut, Withheld
 from fleetctl.model import Secret
-from fleetctl.ssh.guard import Guard
+from fleetctl.ssh.login.guard import Guard
 
 _PATIENCE = 20.0
 _SECRET = Secret("pw")

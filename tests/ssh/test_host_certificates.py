@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.ssh.host_certificates import HostCertificate
-from fleetctl.ssh.known_hosts import ServerKey
+from fleetctl.ssh.trust.host_certificates import HostCertificate
+from fleetctl.ssh.trust.known_hosts import ServerKey
 from tests.support.certificates import Authority, authority, copied
 from tests.support.keys import KeySet
 

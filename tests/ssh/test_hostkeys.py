@@ -17,8 +17,8 @@ from pytest_mock import MockerFixture
 
 from fleetctl.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown, UntrustedError
 from fleetctl.model import Host, HostKeyPolicy, Login
-from fleetctl.ssh.hostkeys import KnownHosts
-from fleetctl.ssh.known_hosts import KnownHostsFile, ServerKey, fingerprint, rewrite
+from fleetctl.ssh.trust.hostkeys import KnownHosts
+from fleetctl.ssh.trust.known_hosts import KnownHostsFile, ServerKey, fingerprint, rewrite
 
 KEY = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"k" * 36)
 OTHER = ServerKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"o" * 36)
@@ -186,7 +186,7 @@ def test_many_processes_may_learn_keys_at_once(file: Path) -> None:
     script = f"""
 import sys
 from fleetctl.model import Host, HostKeyPolicy, Login
-from fleetctl.ssh.hostkeys import KnownHosts, ServerKey
+from fleetctl.ssh.trust.hostkeys import KnownHosts, ServerKey
 key = ServerKey({KEY.kind!r}, {KEY.blob!r})
 for n in range(20):
     KnownHosts().check(
@@ -264,7 +264,7 @@ def test_what_ssh_wrote_meanwhile_is_seen_before_a_key_is_learned(file: Path) ->
 def test_a_lock_held_elsewhere_stops_only_those_who_write_and_not_for_ever(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fleetctl.ssh.known_hosts._LOCK_SECONDS", 0.3)
+    monkeypatch.setattr("fleetctl.ssh.trust.known_hosts._LOCK_SECONDS", 0.3)
     file.write_text(f"web02 {KEY.line}\n")
     known = KnownHosts()
     with file.open("a") as held:

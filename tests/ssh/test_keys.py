@@ -9,8 +9,8 @@ from pytest_mock import MockerFixture
 
 from fleetctl.errors import KeyUnusable
 from fleetctl.model import Secret
-from fleetctl.ssh import keys as keys_module
-from fleetctl.ssh.keys import KeyRing
+from fleetctl.ssh.login import keys as keys_module
+from fleetctl.ssh.login.keys import KeyRing
 from tests.support.keys import PASSPHRASE, KeySet
 
 

@@ -15,7 +15,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.errors import ConnectionLost
 from fleetctl.model import Host, Login, Secret
 from fleetctl.ssh.dial import Dialer
-from fleetctl.ssh.packets import PacketLayer
+from fleetctl.ssh.stream.packets import PacketLayer
 from tests.support.account import Account
 from tests.support.hosts import host_of
 from tests.support.sshd import Sshd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.ssh.offers import KINDS, Offer, agreed, disagreement
+from fleetctl.ssh.checkup.offers import KINDS, Offer, agreed, disagreement
 
 OURS = Offer(("curve25519-sha256",), ("ssh-ed25519",), ("aes128-gcm@openssh.com", "aes128-ctr"), ("hmac-sha2-256",))
 _names = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True).map(tuple)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paramiko import Channel
 
-from fleetctl.ssh.outbox import PACKETS, Outbox, padding
-from fleetctl.ssh.packets import ChannelData, _Direction
-from fleetctl.ssh.pieces import FileRange, Piece
+from fleetctl.ssh.stream.outbox import PACKETS, Outbox, padding
+from fleetctl.ssh.stream.packets import ChannelData, _Direction
+from fleetctl.ssh.stream.pieces import FileRange, Piece
 from tests.support.contents import CONTENT, open_content, pieces_of
 
 KEY = bytes(range(16))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.ssh.pieces import FileRange, Piece, behind, cut, fill
+from fleetctl.ssh.stream.pieces import FileRange, Piece, behind, cut, fill
 from tests.support.contents import CONTENT, open_content, pieces_of
 
 PARTS = st.lists(st.tuples(st.booleans(), st.integers(0, 300)), max_size=6)

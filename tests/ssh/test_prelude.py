@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleetctl.errors import ElevationDenied
 from fleetctl.events import Stream
-from fleetctl.ssh.prelude import Mark, Prelude
+from fleetctl.ssh.rights.prelude import Mark, Prelude
 
 START, BEGAN = Mark("start-1", "111"), Mark("began-2", "222")
 QUESTION = re.compile(rb"prompt-3")

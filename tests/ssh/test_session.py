@@ -17,9 +17,9 @@ from fleetctl.errors import Cancelled, ChannelRefused, ConnectionLost, FleetErro
 from fleetctl.events import Stream
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.ssh.dial import Dialer
-from fleetctl.ssh.packets import PacketLayer
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Ended, Session
+from fleetctl.ssh.stream.packets import PacketLayer
 from tests.support.hosts import host_of
 from tests.support.sshd import Sshd, SshdStarter
 
@@ -333,7 +333,7 @@ def test_a_command_that_complains_at_length_before_it_reads_is_not_waited_for_in
     session: Session, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for us to take what it says, many times a window, while we wait for it to read. The end is kept."""
-    monkeypatch.setattr("fleetctl.ssh.bulk._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("fleetctl.ssh.stream.bulk._LOOK_SECONDS", 0.02)
     line = "head -c 6000000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exec wc -c"
     with session.pipe(line, cancel) as pipe:
         pipe.send(bytes(3_000_000))

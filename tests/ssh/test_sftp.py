@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetctl.errors import AccessDenied, NoSpace, NoSuchFile, ServerFailure, TransferError
-from fleetctl.ssh.pieces import FileRange
-from fleetctl.ssh.sftp import CREATE, WRITE, Sftp, Steps, Ticket
+from fleetctl.ssh.sftp.client import CREATE, WRITE, Sftp, Steps, Ticket
+from fleetctl.ssh.stream.pieces import FileRange
 from tests.support.sftp.scripted import MOST_REQUESTS, Scripted
 from tests.support.sftp.wire import (
     ATTRIBUTES,

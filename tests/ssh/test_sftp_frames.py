@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetctl.errors import ServerFailure
-from fleetctl.ssh.sftp_frames import Frames
+from fleetctl.ssh.sftp.frames import Frames
 
 LARGEST = 1024 * 1024
 PATTERN = bytes(range(251)) * 12

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
-from fleetctl.ssh.pieces import FileRange, Piece
+from fleetctl.ssh.stream.pieces import FileRange, Piece
 
 CONTENT = random.Random(1).randbytes(4000)
 

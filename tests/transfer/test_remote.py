@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from fleetctl.errors import TooMuch
-from fleetctl.ssh.sftp import Sftp
-from fleetctl.ssh.sftp_format import Attributes
+from fleetctl.ssh.sftp.client import Sftp
+from fleetctl.ssh.sftp.format import Attributes
 from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.remote import Walk, listing
 from tests.support.sftp.scripted import Scripted

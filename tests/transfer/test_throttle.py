@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import Cancelled
-from fleetctl.ssh.sftp import Sftp
+from fleetctl.ssh.sftp.client import Sftp
 from fleetctl.transfer.shared import Pace
 from fleetctl.transfer.throttle import Throttle
 from tests.support.sftp.scripted import Scripted

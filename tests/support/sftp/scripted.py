@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from fleetctl.ssh.pieces import Piece, fill
+from fleetctl.ssh.stream.pieces import Piece, fill
 from tests.support.sftp.wire import VERSION, framed
 
 HELLO = framed(VERSION, struct.pack(">I", 3))

@@ -1,0 +1,1 @@
+"""The way to a host gone step by step, for `fleetctl doctor`."""

@@ -1,0 +1,1 @@
+"""Proving who we are: keys, certificates, agents, passwords, and what servers ask."""

@@ -1,0 +1,1 @@
+"""A session with the rights of another user, through sudo, su or doas."""
