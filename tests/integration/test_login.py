@@ -173,7 +173,8 @@ def test_an_agent_that_does_not_sign_leaves_the_other_ways_to_log_in(
         variables = {**where, "LOGIN": password_login.password}
         ran = fleetctl("run", "-i", inventory, "--login-timeout", "6", "true", env=variables)
         assert ran.exit_code == 0, ran.stderr
-        ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 2, keys=[], agent=True), "true", env=where)
+        lonely = sshd.inventory(tmp_path, 2, keys=[], agent=True)
+        ran = fleetctl("run", "-i", lonely, "--login-timeout", "6", "true", env=where)
         assert ran.exit_code == 3
         assert "offered key of the agent" in ran.stderr
 

@@ -54,7 +54,7 @@ def test_a_wrong_password_that_is_asked_for_stops_the_others_too(
     assert "Failed password" not in server.log
 
 
-@pytest.mark.parametrize("settings", [{}, {"password": "tr0ub4dor"}])
+@pytest.mark.parametrize("settings", [{}, {"password": PASSWORD}], ids=["alone", "beside the password"])
 def test_a_wrong_answer_that_all_hosts_share_is_given_to_one(
     fleetctl: Fleetctl, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
@@ -69,8 +69,8 @@ def test_a_wrong_answer_that_all_hosts_share_is_given_to_one(
 def test_an_answer_that_all_hosts_share_lets_into_all(fleetctl: Fleetctl, tmp_path: Path) -> None:
     with broken.server(asks([[_PASSWORD], [_CODE]], [])) as port:
         answers = {"code": {"env": "ANSWER"}}
-        inventory = _inventory(tmp_path, port, 5, password="tr0ub4dor", answers=answers)
-        ran = fleetctl("run", "-i", inventory, "true", env={"ANSWER": "755224"})
+        inventory = _inventory(tmp_path, port, 5, password=PASSWORD, answers=answers)
+        ran = fleetctl("run", "-i", inventory, "true", env={"ANSWER": CODE})
     assert ran.exit_code == 0, ran.stderr
 
 

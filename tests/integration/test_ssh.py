@@ -81,11 +81,10 @@ def test_the_far_terminal_has_the_settings_of_ours(fleetctl: Fleetctl, one: Path
 
 
 def test_a_change_of_the_windows_size_is_seen_there(shell: Running) -> None:
-    shell.type("trap 'stty size' WINCH; echo trap''ped\n")
-    shell.wait_for("trapped")
+    shell.type("""until [ "$(stty size)" = "44 133" ]; do sleep 0.05; echo ask''ed; done; echo it is see''n\n""")
+    shell.wait_for("asked")
     shell.resize(133, 44)
-    shell.type("while :; do sleep 0.05; done\n")
-    shell.wait_for("44 133")
+    shell.wait_for("it is seen")
 
 
 def test_ctrl_c_interrupts_what_runs_there_and_not_us(shell: Running) -> None:

@@ -21,7 +21,7 @@ from fleetctl.model import Host, HostKeyPolicy, Login, Secret
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.session import CommandPipe, Ended
-from fleetctl.ssh.stream import bulk
+from fleetctl.ssh.stream import allowance, bulk
 from fleetctl.ssh.stream.bulk import BulkPipe, Complaints, Inbox
 from fleetctl.ssh.stream.packets import Sink
 from fleetctl.ssh.stream.pieces import Piece, fill
@@ -74,7 +74,7 @@ class Grants:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for more of a window end at once."""
-    monkeypatch.setattr(bulk, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(allowance, "_LOOK_SECONDS", 0.001)
 
 
 # The server's window
@@ -105,7 +105,7 @@ def test_windows_of_any_sizes_let_everything_through(
 ) -> None:
     turns = cycle(portions)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk, "_LOOK_SECONDS", 0.0001)
+        patch.setattr(allowance, "_LOOK_SECONDS", 0.0001)
         server = Grants(window, lambda: next(turns))
         starts = [sum(sizes[:number]) for number in range(len(sizes))]
         server.pipe.send([memoryview(LARGE)[start : start + size] for start, size in zip(starts, sizes, strict=True)])
