@@ -4,6 +4,8 @@
 
 PYTHON = python3
 ARGS =
+# One more than there are processors: many tests wait for a server now and then.
+WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1 ))
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -16,7 +18,7 @@ test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the re
 	@sh .ci/need tars
 	@sh .ci/need shells
 	@sh .ci/need sudo
-	@.venv/bin/python -m pytest -q -n auto --maxprocesses=8 $(ARGS)
+	@.venv/bin/python -m pytest -q -n $(WORKERS) --maxprocesses=8 $(ARGS)
 
 lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds
 	@.venv/bin/ruff check .

@@ -59,6 +59,9 @@ class Scene:
         for directory in self.left:
             check_files(directory)
 
+    def env_without(self, *names: str) -> dict[str, str]:
+        return {name: value for name, value in self.env.items() if name not in names}
+
     def use(self, wrong: str) -> None:
         """Put another secret in the place of every one."""
         self.env |= dict.fromkeys(("LOGIN", "SUDO", "WORD"), wrong)
@@ -142,7 +145,7 @@ def _statuses(ran: Ran) -> set[str]:
     return {host["status"] for host in ran.json["hosts"]}
 
 
-@pytest.mark.parametrize("view", ["stream", "fold", "table", "json", "ndjson"])
+@pytest.mark.parametrize("view", ["stream", "fold", "json", "ndjson"])
 def test_a_run_that_needs_every_kind_of_secret_shows_none(scene: Scene, view: str) -> None:
     ran = scene.run("run", "-vv", "-i", scene.inventory, "-o", view, LINE)
     assert ran.exit_code == 0, ran.stdout + ran.stderr
@@ -150,7 +153,7 @@ def test_a_run_that_needs_every_kind_of_secret_shows_none(scene: Scene, view: st
     assert all(map(scene.watcher.saw, ("sshd", "sudo", "sleep\0000.2", "socket.create_connection")))
 
 
-@pytest.mark.parametrize("view", ["stream", "fold", "ndjson"])
+@pytest.mark.parametrize("view", ["stream", "ndjson"])
 def test_wrong_secrets_are_not_shown_either(scene: Scene, view: str) -> None:
     scene.use(WRONG)
     ran = scene.run("run", "-vv", "-i", scene.inventory, "-o", view, "--auth-failures", "3", LINE)
@@ -158,10 +161,9 @@ def test_wrong_secrets_are_not_shown_either(scene: Scene, view: str) -> None:
     assert "denied" in ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("view", ["stream", "json"])
-def test_a_wrong_password_of_sudo_is_not_shown(scene: Scene, view: str) -> None:
+def test_a_wrong_password_of_sudo_is_not_shown(scene: Scene) -> None:
     scene.env["SUDO"] = WRONG
-    ran = scene.run("run", "-vv", "-i", scene.inventory, "-o", view, "--auth-failures", "3", LINE)
+    ran = scene.run("run", "-vv", "-i", scene.inventory, "--auth-failures", "3", LINE)
     assert ran.exit_code == 3
     assert "sudo rejected the password" in ran.stdout + ran.stderr
 
@@ -233,8 +235,8 @@ def test_every_command_keeps_its_secrets(
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
 def test_the_vault_keeps_its_secrets(scene: Scene, command: list[str], typed: str | None, code: int) -> None:
-    scene.env["EDITOR"] = "touch"
-    with scene.watcher, scene.fleetctl.start("secret", *command, env=scene.env, keyboard=typed is not None) as running:
+    env = scene.env_without("LOGIN", "SUDO", "WORD") | {"EDITOR": "touch"}  # an editor gets all that its user has
+    with scene.watcher, scene.fleetctl.start("secret", *command, env=env, keyboard=typed is not None) as running:
         if typed is not None:
             running.type(typed)
             running.close_keyboard()
@@ -252,7 +254,8 @@ def test_what_is_typed_on_a_terminal_is_shown_nowhere(scene: Scene, deputy: Acco
 
     scene.change(ask_for_all)
     words = ("run", "-vv", "-K", "-i", scene.inventory, "-t", "h001,h007,asks", LINE)
-    with scene.watcher, scene.fleetctl.on_terminal(*words, env=scene.env) as running:
+    env = scene.env_without("WORD")  # which the inventory does not name any more
+    with scene.watcher, scene.fleetctl.on_terminal(*words, env=env) as running:
         for prompt, typed in (
             ("Sudo password", deputy.password), ("Password of the deputy: ", deputy.password),
             ("Passphrase for key", PASSPHRASE), ("Today: ", ANSWERS["day"]),
