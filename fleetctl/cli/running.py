@@ -26,6 +26,7 @@ from fleetctl.inventory import Overrides, VaultPlace, jump_words
 from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
+from fleetctl.sizes import counted
 from fleetctl.views import Consumer, Footer, Layout, SavedFiles, Screen, Verdict, open_view
 
 
@@ -164,7 +165,7 @@ def warn_about(hosts: Sequence[Host]) -> None:
     if forwarded and not any(agents):
         warn("there is no ssh-agent to forward: SSH_AUTH_SOCK is not set")
     elif forwarded:
-        warn(f"agent forwarded to {forwarded} {'host' if forwarded == 1 else 'hosts'}: root there can use your keys")
+        warn(f"agent forwarded to {counted(forwarded, 'host')}: root there can use your keys")
 
 
 def _consumers(screen: Screen, output: Output) -> list[Consumer]:
