@@ -96,16 +96,24 @@ class ProxyCommand:
                 self._signal(signal.SIGKILL)
                 self._ends()
             # What else is in its group may have to clean up, too: an ssh removes its control socket.
-            until = time.monotonic() + _REST_SECONDS
-            while self._signal(_ANY) and time.monotonic() < until:
-                time.sleep(_LOOK_SECONDS)
-            self._signal(signal.SIGKILL)
+            if not self._all_ended(_REST_SECONDS):
+                self._signal(signal.SIGKILL)
+                self._all_ended(_END_SECONDS)  # a signal is only on its way when it has been sent
 
     def _ends(self) -> bool:
         try:
             self._child.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             return False
+        return True
+
+    def _all_ended(self, seconds: float) -> bool:
+        """Wait for the rest of the group, which are no children of ours; whether there is none any more."""
+        until = time.monotonic() + seconds
+        while self._signal(_ANY):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_LOOK_SECONDS)
         return True
 
     def _signal(self, number: int) -> bool:
