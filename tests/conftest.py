@@ -32,8 +32,7 @@ from tests.support.sshd import Sshd, SshdStarter, why_no_sshd
 _ACCOUNT = pytest.StashKey[Account]()
 _LOG_LINES = 60
 
-# How long an example takes says nothing on a loaded machine. Fewer than hypothesis has by itself: a run draws others.
-settings.register_profile("untimed", deadline=None, max_examples=40)
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing on a loaded machine
 settings.load_profile("untimed")
 
 

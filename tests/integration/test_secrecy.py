@@ -145,7 +145,7 @@ def _statuses(ran: Ran) -> set[str]:
     return {host["status"] for host in ran.json["hosts"]}
 
 
-@pytest.mark.parametrize("view", ["stream", "fold", "json", "ndjson"])
+@pytest.mark.parametrize("view", ["stream", "fold", "table", "json", "ndjson"])
 def test_a_run_that_needs_every_kind_of_secret_shows_none(scene: Scene, view: str) -> None:
     ran = scene.run("run", "-vv", "-i", scene.inventory, "-o", view, LINE)
     assert ran.exit_code == 0, ran.stdout + ran.stderr
@@ -153,7 +153,7 @@ def test_a_run_that_needs_every_kind_of_secret_shows_none(scene: Scene, view: st
     assert all(map(scene.watcher.saw, ("sshd", "sudo", "sleep\0000.2", "socket.create_connection")))
 
 
-@pytest.mark.parametrize("view", ["stream", "ndjson"])
+@pytest.mark.parametrize("view", ["stream", "fold", "ndjson"])
 def test_wrong_secrets_are_not_shown_either(scene: Scene, view: str) -> None:
     scene.use(WRONG)
     ran = scene.run("run", "-vv", "-i", scene.inventory, "-o", view, "--auth-failures", "3", LINE)
@@ -161,9 +161,10 @@ def test_wrong_secrets_are_not_shown_either(scene: Scene, view: str) -> None:
     assert "denied" in ran.stdout + ran.stderr
 
 
-def test_a_wrong_password_of_sudo_is_not_shown(scene: Scene) -> None:
+@pytest.mark.parametrize("view", ["stream", "json"])
+def test_a_wrong_password_of_sudo_is_not_shown(scene: Scene, view: str) -> None:
     scene.env["SUDO"] = WRONG
-    ran = scene.run("run", "-vv", "-i", scene.inventory, "--auth-failures", "3", LINE)
+    ran = scene.run("run", "-vv", "-i", scene.inventory, "-o", view, "--auth-failures", "3", LINE)
     assert ran.exit_code == 3
     assert "sudo rejected the password" in ran.stdout + ran.stderr
 
