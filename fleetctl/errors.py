@@ -5,7 +5,9 @@ FleetError                        code, message, hint, facts
 │   ├── InventoryError            the inventory file(s), with every problem found
 │   ├── SshConfigError            the ssh_config file(s), with every problem found
 │   ├── TargetError               a target expression that selects nothing or cannot be read
-│   └── SecretError               a password or passphrase reference that cannot be resolved
+│   ├── SecretError               a password or passphrase reference that cannot be resolved
+│   ├── HistoryError              no such run, or a history that cannot be read
+│   └── LockHeld                  another run has the lock
 ├── HostError                     one host could not do its part
 │   ├── UnreachableError          no SSH conversation could be had
 │   │   ├── NameUnknown           the address does not resolve
@@ -123,6 +125,14 @@ class TargetError(UsageError):
 
 class SecretError(UsageError):
     code = "secret"
+
+
+class HistoryError(UsageError):
+    code = "history"
+
+
+class LockHeld(UsageError):
+    code = "lock-held"
 
 
 class HostError(FleetError):

@@ -1,7 +1,8 @@
 """What can happen in a run: the events that every engine yields and every view reads.
 
 One run is RunStarted, then for each host HostStarted (absent when the host was never begun), any
-number of Output, Transferred and Progress, exactly one HostFinished, and at the end RunFinished.
+number of Output, Transferred and Progress, exactly one HostFinished, and at the end RunFinished. A run in
+batches has BatchStarted before the hosts of each and BatchFinished after them.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         seconds: from the host's start to its end, connecting included.
         attempts: how many times connecting was tried.
         remote_ended: whether it is known that nothing of ours still runs on the host.
+        killed: what still ran there was ended by us, and is known to have ended.
+        repeats: how many times the command was run again, because the user calls it repeatable.
         timings: seconds per part, for example `connect`, `login`, `round_trip`.
         totals: what became of the files; None where none were to be moved.
         note: what else the user should know of how it was done, or "".
@@ -87,6 +90,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
     attempts: int = 0
     remote_ended: bool = True
+    killed: bool = False
+    repeats: int = 0
     timings: dict[str, float] = {}
     totals: Totals | None = None
     note: str = ""
@@ -108,6 +113,22 @@ class RunStarted(_Happening, frozen=True, tag="run_started"):
     fanout: int
     started: float
     schema: int = SCHEMA_VERSION
+
+
+class BatchStarted(_Happening, frozen=True, tag="batch_started"):
+    """The hosts that are worked on next; `number` counts from 1 to `batches`."""
+
+    number: int
+    batches: int
+    hosts: tuple[str, ...]
+
+
+class BatchFinished(_Happening, frozen=True, tag="batch_finished"):
+    """`check` tells how the health check went, "" where there was none; `unhealthy` has each host that failed it."""
+
+    number: int
+    check: Literal["", "ok", "failed"] = ""
+    unhealthy: dict[str, ErrorFacts] = {}
 
 
 class HostStarted(_Happening, frozen=True, tag="host_started"):
@@ -162,10 +183,29 @@ class HostFinished(_Happening, frozen=True, tag="host_finished"):
 
 
 class RunFinished(_Happening, frozen=True, tag="run_finished"):
-    """`counts` has each status that occurred; `cancelled` is the reason when the run was called off."""
+    """How the run ended.
+
+    Args:
+        counts: each status that occurred.
+        cancelled: why the run was called off, or "".
+        stopped: why no further host was begun while the others went on to their end, or "".
+        overdue: it was called off because its time was over.
+    """
 
     counts: dict[Status, int]
     cancelled: str = ""
+    stopped: str = ""
+    overdue: bool = False
 
 
-Event = RunStarted | HostStarted | Output | Transferred | Progress | HostFinished | RunFinished
+Event = (
+    RunStarted
+    | BatchStarted
+    | BatchFinished
+    | HostStarted
+    | Output
+    | Transferred
+    | Progress
+    | HostFinished
+    | RunFinished
+)

@@ -28,10 +28,11 @@ def put(
     fleetctl put -r site/ /var/www/site -t @web --delete --dry-run
     """
     from fleetctl.cli.file_operations import put_operation
+    from fleetctl.cli.orders import Orders
     from fleetctl.cli.running import carry_out
 
     make = put_operation(words, files, puts, output)
-    raise typer.Exit(carry_out(make, selection, access, pace, output, privilege=privilege))
+    raise typer.Exit(carry_out(make, Orders("put", selection, access, pace, output, privilege)))
 
 
 @expanded
@@ -51,7 +52,8 @@ def get(
     fleetctl get '/etc/nginx/**/*.conf' conf -t @web
     """
     from fleetctl.cli.file_operations import get_operation
+    from fleetctl.cli.orders import Orders
     from fleetctl.cli.running import carry_out
 
     make = get_operation(words, files, gets, output)
-    raise typer.Exit(carry_out(make, selection, access, pace, output, privilege=privilege))
+    raise typer.Exit(carry_out(make, Orders("get", selection, access, pace, output, privilege)))

@@ -21,20 +21,22 @@ def run(
     output: Output,
 ) -> None:
     """Run a command on many hosts. Options end at its first word: fleetctl run -t @web df -h /"""
+    from fleetctl.cli.orders import Orders
     from fleetctl.cli.running import carry_out, piped_stdin
     from fleetctl.operations.command import Command
 
     env = dict(pair.split("=", 1) for pair in surroundings.env)
     operation = Command(" ".join(command), env, surroundings.cwd, surroundings.timeout, surroundings.pty)
     stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin)
-    raise typer.Exit(carry_out(operation, selection, access, pace, output, stdin, privilege))
+    raise typer.Exit(carry_out(operation, Orders("run", selection, access, pace, output, privilege), stdin))
 
 
 @expanded
 def ping(selection: Selection, access: Access, pace: Pace, output: Output, words: TargetWords = None) -> None:
     """Connect and log in to many hosts, and time one round trip each."""
+    from fleetctl.cli.orders import Orders
     from fleetctl.cli.running import carry_out
     from fleetctl.cli.selecting import with_words
     from fleetctl.operations.ping import Ping
 
-    raise typer.Exit(carry_out(Ping(), with_words(selection, words or []), access, pace, output))
+    raise typer.Exit(carry_out(Ping(), Orders("ping", with_words(selection, words or []), access, pace, output)))

@@ -14,6 +14,7 @@ from pathlib import Path
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, ViewName
+from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret, confirm
 from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
@@ -31,27 +32,21 @@ from fleetctl.views import Consumer, Footer, Layout, SavedFiles, Screen, Verdict
 
 
 def carry_out(
-    operation: AnyOperation | Callable[[Sequence[Host]], AnyOperation],
-    selection: Selection,
-    access: Access,
-    pace: Pace,
-    output: Output,
-    stdin: int | None = None,
-    privilege: Privilege | None = None,
+    operation: AnyOperation | Callable[[Sequence[Host]], AnyOperation], orders: Orders, stdin: int | None = None
 ) -> int:
     """Do the operation on the selected hosts and show it. Returns: the process's exit code.
 
     Args:
         operation: itself, or what makes it when the hosts are known.
         stdin: a descriptor that remote commands read from; it is closed in the end.
-        privilege: whose rights it is done with; None leaves it to the inventory.
 
     Raises: UsageError and its kinds, before anything was contacted.
     """
+    selection, output = orders.selection, orders.output
     set_verbosity(output.verbose)
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
-    fleet = open_fleet(selection, access, pace, privilege, screen)
+    fleet = open_fleet(selection, orders.access, orders.pace, orders.privilege, screen)
     dry = output.dry_run and not callable(operation)  # files are looked at on the hosts, to say what would be done
     choose = fleet.places if dry else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection))

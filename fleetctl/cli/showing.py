@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 
 from fleetctl import lab
-from fleetctl.cli.options import Access, Output, Pace, Selection, ViewName
+from fleetctl.cli.options import Output, Selection, ViewName
+from fleetctl.cli.orders import Orders
 from fleetctl.cli.running import carry_out
 from fleetctl.engine.task import AnyOperation
 from fleetctl.operations.command import Command
@@ -45,4 +46,4 @@ def _greeting(file: Path) -> Put:
 
 def _show(line: str, operation: AnyOperation, output: Output, inventory: str) -> int:
     typer.secho(f"\n$ fleetctl {line}", bold=True)
-    return carry_out(operation, Selection(inventory=[Path(inventory)]), Access(), Pace(), output)
+    return carry_out(operation, Orders("demo", Selection(inventory=[Path(inventory)]), output=output))

@@ -30,6 +30,8 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 6),
         "attempts": outcome.attempts,
         "remote_ended": outcome.remote_ended,
+        "killed": outcome.killed,
+        "repeats": outcome.repeats,
         "timings": {name: round(seconds, 6) for name, seconds in outcome.timings.items()},
         "totals": None if outcome.totals is None else msgspec.to_builtins(outcome.totals),
         "note": outcome.note,

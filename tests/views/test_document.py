@@ -50,6 +50,8 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
         "seconds": 1.25,
         "attempts": 0,
         "remote_ended": True,
+        "killed": False,
+        "repeats": 0,
         "note": "",
         "timings": {},
         "totals": None,

@@ -1,0 +1,23 @@
+"""All that the options of a command say, in one record that travels to where it is carried out."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What each group of options says; a command without some of them has their defaults.
+
+    Args:
+        command: the subcommand: `run`, `put`.
+        privilege: whose rights it is done with; None leaves it to the inventory.
+    """
+
+    command: str
+    selection: Selection
+    access: Access = Access()
+    pace: Pace = Pace()
+    output: Output = Output()
+    privilege: Privilege | None = None

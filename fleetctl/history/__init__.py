@@ -1,0 +1,1 @@
+"""What was done, kept: events go into SQLite as they come, and are found and told again from there."""
