@@ -53,7 +53,7 @@ def _run() -> int:
             return 0
         from fleetctl.cli.app import app
 
-        app()
+        app(sys.argv[1:])()
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except KeyboardInterrupt:
