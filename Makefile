@@ -18,6 +18,7 @@ test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the re
 	@sh .ci/need tars
 	@sh .ci/need shells
 	@sh .ci/need sudo
+	@sh .ci/need chromium
 	@.venv/bin/python -m pytest -q -n $(WORKERS) --maxprocesses=8 $(ARGS)
 
 lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds

@@ -1,4 +1,4 @@
-"""Spans of time as users write them, in the inventory and on the command line."""
+"""Spans of time as users write them, in the inventory and on the command line, and as they read them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,17 @@ def seconds_in(text: str | float) -> float:
     if seconds <= 0:
         raise ValueError(f"{text!r} is no span of time: write 30, 90s, 5m or 500ms")
     return seconds
+
+
+def elapsed(seconds: float) -> str:
+    """`20 ms`, `0.25 s`, `3.4 s`, `42 s`, `2 min 5 s`, `3 h 20 min`, `2 d 4 h`."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if round(seconds, 1) < 10:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, part, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"

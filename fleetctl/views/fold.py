@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
-from fleetctl.events import Event, HostFinished, Output, RunFinished, Status
-from fleetctl.nodes import fold
+from fleetctl.events import Event, HostFinished, Output, RunFinished
 from fleetctl.views.diff import Differ, Incomparable
+from fleetctl.views.grouping import Group, Groups
 from fleetctl.views.layout import Layout
 from fleetctl.views.lines import in_whole_lines
 from fleetctl.views.neutral import sanitize, sanitize_line, spell_out
-from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
 from fleetctl.views.spool import Kept, Result, Spool
 
 _RULE = "─"
 _DIFF_COLOURS = {"+": "32", "-": "31", "@": "36"}
-
-
-class _Group(msgspec.Struct):
-    """Hosts of one result; `like` is any of them."""
-
-    like: Result
-    why: str
-    hosts: list[str] = msgspec.field(default_factory=list)
 
 
 class FoldView:
@@ -39,30 +28,22 @@ class FoldView:
         self._layout = layout
         self._spool = Spool()
         self._differ = Differ(self._spool)
-        self._groups: dict[tuple[bytes, bytes, Status, str], _Group] = {}
+        self._groups = Groups()
 
     def show(self, event: Event) -> None:
         match event:
             case Output():
                 self._spool.add(event)
             case HostFinished(host=host, outcome=outcome):
-                self._sort_in(self._spool.finish(host, outcome))
+                self._groups.sort_in(self._spool.finish(host, outcome))
             case RunFinished():
                 self._show_groups()
 
     def close(self) -> None:
         self._spool.close()
 
-    def _sort_in(self, result: Result) -> None:
-        if not _is_worth_a_group(result):
-            return
-        why = reason(result.outcome)
-        likeness = (result.stdout.digest, result.stderr.digest, result.outcome.status, why)
-        self._groups.setdefault(likeness, _Group(result, why)).hosts.append(result.host)
-
     def _show_groups(self) -> None:
-        named = [(fold(group.hosts), group) for group in self._groups.values()]
-        named.sort(key=lambda item: (-len(item[1].hosts), item[0]))
+        named = self._groups.by_size()
         largest = named[0] if named else None
         for names, group in named:
             self._put(self._heading(names, group))
@@ -71,7 +52,7 @@ class FoldView:
             else:
                 self._show_difference(largest[0], largest[1].like, names, group.like)
 
-    def _heading(self, names: str, group: _Group) -> str:
+    def _heading(self, names: str, group: Group) -> str:
         title = f"{names} ({len(group.hosts)})"
         rule = _RULE * min(max(len(title), 15), 60)
         shown = self._screen.paint(title, "1", out=True) + (f" · {sanitize(group.why)}" if group.why else "")
@@ -132,8 +113,3 @@ class FoldView:
 
     def _put(self, text: str) -> None:
         self._screen.write(text.encode(errors="replace"))
-
-
-def _is_worth_a_group(result: Result) -> bool:
-    """Hosts that never came to speak are in the closing lines, with their reason."""
-    return result.spoke or result.outcome.status in {Status.OK, Status.FAILED}
