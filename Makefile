@@ -1,9 +1,11 @@
 # One virtual environment in .venv serves every target; it is made again only when what it is made from changes.
 .POSIX:
-.PHONY: help demo test lint format bench pins clean
+.PHONY: help demo test servers lint format bench pins clean
 
 PYTHON = python3
 ARGS =
+# What the tests talk to and look with, beside what pip installs.
+SERVERS = sshd tars shells sudo chromium
 # One more than there are processors: many tests wait for a server now and then.
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1 ))
 
@@ -13,13 +15,11 @@ help: ## say what there is
 demo: .venv/demo ## see fleetctl work on ten servers of its own, without a server of yours
 	@.venv/bin/fleetctl demo
 
-test: .venv/dev ## run every test (make test ARGS="-k targets" for some); the real ones need an OpenSSH sshd
-	@sh .ci/need sshd
-	@sh .ci/need tars
-	@sh .ci/need shells
-	@sh .ci/need sudo
-	@sh .ci/need chromium
-	@.venv/bin/python -m pytest -q -n $(WORKERS) --maxprocesses=8 $(ARGS)
+servers:
+	@sh .ci/need $(SERVERS)
+
+test: servers .venv/dev ## run every test (make test ARGS="-k targets" for some); the real ones need an OpenSSH sshd
+	@.venv/bin/python -m pytest -q -n $(WORKERS) --maxprocesses=8 --dist worksteal $(ARGS)
 
 lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds
 	@.venv/bin/ruff check .
@@ -31,8 +31,7 @@ format: .venv/dev ## let ruff put the code in order
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
 bench: .venv/dev ## measure start-up, large inventories, commands against asyncssh and xargs ssh, files against scp and rsync, memory
-	@sh .ci/need sshd
-	@sh .ci/need rsync
+	@sh .ci/need sshd rsync
 	@.venv/bin/python -m tests.benchmarks.startup
 	@.venv/bin/python -m tests.benchmarks.inventory
 	@.venv/bin/python -m tests.benchmarks.run_df
@@ -58,6 +57,5 @@ clean: ## remove what the other targets made
 	@touch $@ .venv/demo
 
 .venv/bin/python:
-	@PYTHON='$(PYTHON)' sh .ci/need python
-	@PYTHON='$(PYTHON)' sh .ci/need venv
+	@PYTHON='$(PYTHON)' sh .ci/need python venv
 	@$(PYTHON) -m venv .venv

@@ -33,7 +33,6 @@ from fleetctl.model import Host, Secret
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
 from fleetctl.rollout import roll_out
-from fleetctl.ssh.checkup.examine import examine
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.login.visit import Asked
 from fleetctl.ssh.pool import Pool
@@ -198,6 +197,8 @@ class Fleet:
 
         Raises: Cancelled.
         """
+        from fleetctl.ssh.checkup.examine import examine  # noqa: PLC0415 - 8 ms, which doctor alone need spend
+
         return examine(self._pool.dialer, host, cancel)
 
     def server_keys(self, hosts: Sequence[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
