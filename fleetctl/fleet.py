@@ -250,4 +250,4 @@ def _shared(operation: AnyOperation) -> Shared:
 
 
 def _run_id() -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"

@@ -286,6 +286,9 @@ class Output(msgspec.Struct, frozen=True):
     dry_run: Annotated[
         bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
     ] = False
+    no_history: Annotated[
+        bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")
+    ] = False
 
     @property
     def view(self) -> ViewName:

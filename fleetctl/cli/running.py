@@ -17,6 +17,7 @@ from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, Vie
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret, confirm
 from fleetctl.cli.questions import at_terminal
+from fleetctl.cli.recording import recorders
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import complain, set_verbosity, warn
@@ -53,7 +54,7 @@ def carry_out(
     warn_about(hosts)
     made = operation(hosts) if callable(operation) else operation
     with ExitStack() as stack:
-        consumers = _consumers(screen, output)
+        consumers = [*recorders(orders, screen, reads_stdin=stdin is not None), *_consumers(screen, output)]
         cancel = stack.enter_context(Cancel())
         stack.enter_context(Interrupts(cancel))
         stack.enter_context(fleet)

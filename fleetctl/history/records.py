@@ -69,3 +69,17 @@ class RunRecord(msgspec.Struct, frozen=True):
     def unfinished(self) -> int:
         """Hosts whose end is not on record."""
         return self.hosts - sum(self.counts.values())
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How much is kept: a run goes when any of these is exceeded, the oldest first. None is without limit.
+
+    Args:
+        days: since it began.
+        runs: at most so many.
+        bytes: of the database and the full outputs beside it.
+    """
+
+    days: float | None = 90.0
+    runs: int | None = 1000
+    bytes: int | None = 1024**3

@@ -1,0 +1,86 @@
+"""What is kept of a run: its recorder, and what is known of the run before it begins."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fleetctl.cli.orders import Orders
+from fleetctl.cli.selecting import unwanted, wanted
+from fleetctl.history.place import default_path
+from fleetctl.history.recorder import Recorder
+from fleetctl.history.records import Origin
+from fleetctl.views import Screen, sanitize
+
+_NOT_KEPT = {"demo"}
+
+
+def recorders(orders: Orders, screen: Screen, *, reads_stdin: bool) -> list[Recorder]:
+    """The one that keeps a run; none where nothing is done on hosts, or the user wants none kept."""
+    output = orders.output
+    if output.no_history or output.dry_run or orders.command in _NOT_KEPT:
+        return []
+    origin = Origin(
+        command=orders.command,
+        argv=tuple(sys.argv[1:]),
+        directory=_directory(),
+        user=_user(),
+        machine=_machine(),
+        targets=(*wanted(orders.selection), *(f"!{word}" for word in unwanted(orders.selection))),
+        policy=_policy(orders),
+        reads_stdin=reads_stdin,
+    )
+    return [Recorder(default_path(), origin, warn=lambda text: screen.say(f"fleetctl: warning: {sanitize(text)}"))]
+
+
+def _directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
+
+
+def _user() -> str:
+    """Who we are here, and who became us by sudo."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        name = str(os.geteuid())
+    before = os.environ.get("SUDO_USER", "")
+    return f"{name} (sudo by {before})" if before and before != name else name
+
+
+def _machine() -> str:
+    """This machine, the terminal, and the address that the user came from by ssh."""
+    client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    words = [platform.node(), _terminal(), f"from {client}" if client else ""]
+    return " ".join(filter(None, words))
+
+
+def _terminal() -> str:
+    for descriptor in range(3):
+        try:
+            return os.ttyname(descriptor).removeprefix("/dev/")
+        except OSError:
+            continue
+    return ""
+
+
+def _policy(orders: Orders) -> dict[str, Any]:
+    """How it is carried out, where that is not as always."""
+    pace = {"fanout": orders.pace.fanout} | _said(orders.pace)
+    rights = {} if orders.privilege is None else _said(orders.privilege)
+    return pace | rights
+
+
+def _said(options: msgspec.Struct) -> dict[str, Any]:
+    """The options that differ from their defaults."""
+    usual = type(options)()
+    named = {field: getattr(options, field) for field in options.__struct_fields__}
+    return {field: value for field, value in named.items() if value != getattr(usual, field)}

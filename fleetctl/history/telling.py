@@ -1,0 +1,97 @@
+"""A run told again from the database: the same events in the same order, as far as they are on record."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterator
+from operator import attrgetter
+
+import msgspec
+
+from fleetctl.events import (
+    ErrorFacts,
+    Event,
+    HostFinished,
+    HostStarted,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    Status,
+)
+from fleetctl.history import pieces
+
+NOT_RECORDED = "not-recorded"
+"""The code of the error of a host whose end is not on record."""
+
+_PROCESS_GONE = "the process that ran it is gone"
+_GOING_ON = "it is still going on"
+_outcome = msgspec.msgpack.Decoder(Outcome)
+_finished = msgspec.msgpack.Decoder(RunFinished)
+_by_seq = attrgetter("seq")
+
+
+def tell(connection: sqlite3.Connection, number: int, hosts: Collection[str] | None, *, alive: bool) -> Iterator[Event]:
+    """The events of the run, of some of its hosts or all.
+
+    Raises: sqlite3.Error, msgspec.DecodeError.
+    """
+    run, operation, fanout, started, finished = connection.execute(
+        "SELECT id, operation, fanout, started, finished FROM runs WHERE number = ?", (number,)
+    ).fetchone()
+    rows = [row for row in connection.execute(_HOSTS, (number,)) if hosts is None or row[1] in hosts]
+    names = tuple(row[1] for row in rows)
+    yield RunStarted(run=run, operation=operation, hosts=names, fanout=fanout, started=started)
+    places = None if hosts is None else {row[0] for row in rows}
+    yield from heapq.merge(_turns(rows), _pieces(connection, number, places), key=_by_seq)
+    end = None if finished is None else _finished.decode(finished)
+    seen = Counter(Status(row[6]) for row in rows if row[6] is not None)
+    open_hosts = [row for row in rows if row[7] is None]
+    at, seq = _last(rows) if end is None else (end.at, end.seq)
+    for row in open_hosts:
+        seq += 1
+        yield HostFinished(host=row[1], outcome=_unknown(begun=row[2] is not None), at=at, seq=seq)
+        seen[Status.CANCELLED] += 1
+    if end is not None:
+        yield msgspec.structs.replace(end, counts=dict(seen), seq=seq)
+    else:
+        yield RunFinished(counts=dict(seen), cancelled=_GOING_ON if alive else _PROCESS_GONE, at=at, seq=seq + 1)
+
+
+_HOSTS = """
+SELECT place, name, begun, begun_seq, ended, ended_seq, status, outcome FROM hosts WHERE run = ? ORDER BY place"""
+
+
+def _turns(rows: list[tuple]) -> list[Event]:  # type: ignore[type-arg]
+    """Where hosts begin and end."""
+    turns: list[Event] = []
+    for _, name, begun, begun_seq, ended, ended_seq, _, outcome in rows:
+        if begun is not None:
+            turns.append(HostStarted(host=name, at=begun, seq=begun_seq))
+        if outcome is not None:
+            turns.append(HostFinished(host=name, outcome=_outcome.decode(outcome), at=ended, seq=ended_seq))
+    return sorted(turns, key=_by_seq)
+
+
+def _pieces(connection: sqlite3.Connection, number: int, places: set[int] | None) -> Iterator[Event]:
+    """What hosts said and what became of files, one batch after the other, so that memory stays flat."""
+    batches = connection.execute("SELECT DISTINCT batch FROM pieces WHERE run = ? ORDER BY batch", (number,)).fetchall()
+    for (batch,) in batches:
+        rows = connection.execute("SELECT place, data FROM pieces WHERE run = ? AND batch = ?", (number, batch))
+        events = [
+            event for place, data in rows if places is None or place in places for event in pieces.decode(data)
+        ]  # fmt: skip
+        yield from sorted(events, key=_by_seq)
+
+
+def _last(rows: list[tuple]) -> tuple[float, int]:  # type: ignore[type-arg]
+    """The latest time and place on record."""
+    times = [time for row in rows for time in (row[2], row[4]) if time is not None]
+    places = [seq for row in rows for seq in (row[3], row[5]) if seq is not None]
+    return max(times, default=0.0), max(places, default=0)
+
+
+def _unknown(*, begun: bool) -> Outcome:
+    error = ErrorFacts(NOT_RECORDED, "its end is not on record" if begun else "its beginning is not on record")
+    return Outcome(Status.CANCELLED, error=error, remote_ended=not begun)
