@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from fleetctl.errors import Cancelled, FleetError
+from fleetctl.errors import Cancelled, FleetError, Overdue
 
 _JOIN_SECONDS = 5.0
 _IDLE_SECONDS = 3600.0
@@ -57,6 +57,7 @@ class Cancel:
         self._sweep_at = 64
         self._flag = threading.Event()
         self._reason = ""
+        self._kind: type[Cancelled] = Cancelled
         self._timer: threading.Thread | None = None
         self._closed = False
 
@@ -73,21 +74,30 @@ class Cancel:
         """Why the run was called off, or "" while it was not."""
         return self._reason
 
+    @property
+    def overdue(self) -> bool:
+        """Whether it was called off because its time was over."""
+        return self._kind is Overdue
+
     def is_set(self) -> bool:
         return self._flag.is_set()
 
-    def set(self, reason: str) -> None:
-        """Call the run off. The first reason stays; every guarded wait is ended."""
+    def set(self, reason: str, kind: type[Cancelled] = Cancelled) -> None:
+        """Call the run off. The first reason stays; every guarded wait is ended.
+
+        Args:
+            kind: what is raised where the work was.
+        """
         with self._guards_lock:
             if not self._flag.is_set():
-                self._reason = reason
+                self._reason, self._kind = reason, kind
                 self._flag.set()
                 self._guards_lock.notify()
 
     def check(self) -> None:
         """Raises: Cancelled when the run is called off."""
         if self._flag.is_set():
-            raise Cancelled(self._reason)
+            raise self._kind(self._reason)
 
     def wait(self, seconds: float) -> None:
         """Sleep. Raises: Cancelled as soon as the run is called off."""

@@ -29,3 +29,11 @@ def elapsed(seconds: float) -> str:
             rest = whole % size // part
             return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def spelled(seconds: float) -> str:
+    """As users write it, in the largest unit that leaves no rest: `90s`, `5m`, `2h`, `500ms`."""
+    for unit in ("h", "m"):
+        if seconds >= _UNIT_SECONDS[unit] and seconds % _UNIT_SECONDS[unit] == 0:
+            return f"{seconds / _UNIT_SECONDS[unit]:g}{unit}"
+    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"

@@ -44,6 +44,7 @@ FleetError                        code, message, hint, facts
 │   │   └── ServerFailure         the server says no, and not why
 │   └── Fault                     a mistake of fleetctl itself
 └── Cancelled                     the run was called off
+    └── Overdue                   because the time for all of it was over
 
 A message says what happened; the hint says what to do next; facts are for programs. Text from a
 server may stand in a message, so whoever prints one neutralises control characters first.
@@ -284,3 +285,7 @@ class Fault(HostError):
 
 class Cancelled(FleetError):
     code = "cancelled"
+
+
+class Overdue(Cancelled):
+    code = "overdue"

@@ -124,11 +124,18 @@ class BatchStarted(_Happening, frozen=True, tag="batch_started"):
 
 
 class BatchFinished(_Happening, frozen=True, tag="batch_finished"):
-    """`check` tells how the health check went, "" where there was none; `unhealthy` has each host that failed it."""
+    """How a batch ended.
+
+    Args:
+        check: how the health check went; "" where there was none.
+        unhealthy: each host that failed it, and why; `local` is a check on this machine.
+        pause: seconds that the run waits now before the next batch.
+    """
 
     number: int
     check: Literal["", "ok", "failed"] = ""
     unhealthy: dict[str, ErrorFacts] = {}
+    pause: float = 0.0
 
 
 class HostStarted(_Happening, frozen=True, tag="host_started"):

@@ -32,7 +32,9 @@ from fleetctl.inventory import Inventory, Overrides, VaultPlace
 from fleetctl.model import Host, Secret
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
-from fleetctl.rollout import roll_out
+from fleetctl.rollout import Means, Rollout, roll_out
+from fleetctl.rollout.health import Health
+from fleetctl.rollout.run import Agree, nobody_agrees
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.login.visit import Asked
 from fleetctl.ssh.pool import Pool
@@ -44,6 +46,9 @@ from fleetctl.transfer.shared import Shared
 from fleetctl.transfer.throttle import Throttle
 from fleetctl.views import Consumer
 
+Arrange = Callable[[Sequence[str]], list[str]]
+"""Puts host names in another order, or takes some of them; see `arranging.arranged`."""
+
 _UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
 _FAILED = {Status.FAILED, Status.ERROR}
 _LARGEST_EXIT_CODE = 255
@@ -52,10 +57,12 @@ _NO_EXIT_CODE = _LARGEST_EXIT_CODE
 
 
 class Result(msgspec.Struct):
-    """How a run ended: the outcome of each host, and why it was called off, if it was."""
+    """How a run ended: the outcome of each host, and why it was called off or stopped, if it was; see RunFinished."""
 
     outcomes: dict[str, Outcome] = msgspec.field(default_factory=dict)
     cancelled: str = ""
+    stopped: str = ""
+    overdue: bool = False
     unwritten: OSError | None = None
 
     @property
@@ -66,14 +73,22 @@ class Result(msgspec.Struct):
         if isinstance(event, HostFinished):
             self.outcomes[event.host] = event.outcome
         elif isinstance(event, RunFinished):
-            self.cancelled = event.cancelled
+            self.cancelled, self.stopped, self.overdue = event.cancelled, event.stopped, event.overdue
 
     def exit_code(self, *, largest: bool = False) -> int:
-        """The process's exit code: 0, 1, 3 or 130 as documented, or the largest of the hosts' own."""
+        """The process's exit code. What befell the whole run comes before what befell hosts:
+
+        1 output could not be written · 130 called off · 4 stopped · 3 out of time · then with `largest` the largest
+        of the hosts' own, or else 3 some host was not reached, 1 some host failed, 0 all is well.
+        """
         if self.unwritten is not None:
             return 1
-        if self.cancelled:
+        if self.cancelled and not self.overdue:
             return 130
+        if self.stopped:
+            return 4
+        if self.overdue:
+            return 3
         if largest:
             # RFC 4254 has 32 bits for an exit status, and a process has 8: 256 must not become 0.
             return min(max(map(_own_exit_code, self.outcomes.values()), default=0), _LARGEST_EXIT_CODE)
@@ -134,24 +149,28 @@ class Fleet:
     def known_hosts(self) -> KnownHosts:
         return self._pool.dialer.known_hosts
 
-    def hosts(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
+    def hosts(self, *targets: str, exclude: Sequence[str] = (), arrange: Arrange = list) -> tuple[Host, ...]:
         """The hosts that any of some expressions selects, with secrets resolved for these alone.
+
+        Args:
+            arrange: puts their names in order, or picks some of them; without it they come as in the inventory.
 
         Raises: TargetError, SecretError.
         """
-        names = self.inventory.select(*targets, exclude=exclude)
+        names = arrange(self.inventory.select(*targets, exclude=exclude))
         ask = self._asking_once()
         hosts = tuple(self.inventory.hosts(names, self._overrides, ask, self._vault))
         if ask is not None:
             self._pool.dialer.unlock_keys([hop for host in hosts for hop in (*host.jump, host)], ask)
         return hosts
 
-    def places(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
+    def places(self, *targets: str, exclude: Sequence[str] = (), arrange: Arrange = list) -> tuple[Host, ...]:
         """The same hosts without their secrets, for what needs no login.
 
         Raises: TargetError.
         """
-        return tuple(self.inventory.places(self.inventory.select(*targets, exclude=exclude), self._overrides))
+        names = arrange(self.inventory.select(*targets, exclude=exclude))
+        return tuple(self.inventory.places(names, self._overrides))
 
     def strangers(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
         """The same hosts, for what logs in to the bastions on the way at most.
@@ -177,13 +196,24 @@ class Fleet:
         *,
         stdin: Stdin | None = None,
         dry: bool = False,
+        rollout: Rollout | None = None,
+        agree: Agree = nobody_agrees,
     ) -> Iterator[Event]:
         """Do one operation on hosts; work begins when the first event is asked for.
 
         Every host gets exactly one HostFinished, and the last event is RunFinished.
+
+        Args:
+            rollout: in which batches, and what stops it; None is all at once, whatever fails.
+            agree: is asked whether to go on, where the rollout says so.
         """
+        task = Task(operation, tuple(hosts), self._policy)
+        plan = rollout or Rollout()
+        if plan.check is not None and not plan.check.here:
+            self._pool.keep_at_least(self._policy.fanout)  # it follows on the same hosts
         engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation))
-        return roll_out(Task(operation, tuple(hosts), self._policy), engine, cancel, _run_id())
+        health = Health(ThreadEngine(self._pool), self._policy, self.inventory.hidden_variables)
+        return roll_out(task, Means(engine, health, agree), cancel, _run_id(), plan)
 
     def session(self, host: Host, cancel: Cancel) -> AbstractContextManager[Session]:
         """An authenticated session with one host, until the block is left.

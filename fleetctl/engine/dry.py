@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetctl.cancel import Cancel
+from fleetctl.engine.brake import Brake
+from fleetctl.engine.endings import ending
 from fleetctl.engine.task import Task
 from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, Output, Status
 from fleetctl.model import Host
@@ -13,15 +15,16 @@ from fleetctl.model import Host
 class DryEngine:
     """Every host is `skipped` after one line of output; see `Engine.run`."""
 
-    def run(self, task: Task, cancel: Cancel) -> Iterator[Event]:
+    def run(self, task: Task, cancel: Cancel, brake: Brake) -> Iterator[Event]:
         for host in task.hosts:
+            if cancel.is_set() or brake.reason:
+                yield HostFinished(host=host.name, outcome=ending(cancel, brake, begun=False))
+                continue
+            place = _place(host)
             yield HostStarted(host=host.name)
-            if cancel.is_set():
-                outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", cancel.reason))
-            else:
-                place = _place(host)
-                yield Output(host=host.name, stream="stdout", data=f"would {task.operation} as {place}\n".encode())
-                outcome = Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"))
+            yield Output(host=host.name, stream="stdout", data=f"would {task.operation} as {place}\n".encode())
+            outcome = Outcome(Status.SKIPPED, error=ErrorFacts("dry-run", "dry run: nothing was done"))
+            brake.note(outcome)
             yield HostFinished(host=host.name, outcome=outcome)
 
 

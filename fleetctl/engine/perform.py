@@ -26,6 +26,7 @@ _STATUS: tuple[tuple[type[errors.FleetError], Status], ...] = (
     (errors.Withheld, Status.SKIPPED),
     (errors.TimedOut, Status.TIMEOUT),
     (errors.TransferError, Status.FAILED),
+    (errors.Overdue, Status.TIMEOUT),
     (errors.Cancelled, Status.CANCELLED),
 )
 _NOTHING_BEGAN = (errors.ChannelRefused, errors.RequestRefused, errors.ElevationDenied, errors.Withheld)

@@ -10,19 +10,18 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fleetctl.cancel import Cancel
+from fleetctl.engine.brake import Brake
+from fleetctl.engine.endings import ending
 from fleetctl.engine.ledger import settle
 from fleetctl.engine.perform import perform
 from fleetctl.engine.task import Task
 from fleetctl.errors import FleetError
 from fleetctl.events import (
-    ErrorFacts,
     Event,
     HostFinished,
     HostStarted,
-    Outcome,
     Output,
     Progress,
-    Status,
     Stream,
     Transferred,
 )
@@ -53,20 +52,23 @@ class ThreadEngine:
         self._stdin = stdin
         self._shared = shared or Shared()
 
-    def run(self, task: Task, cancel: Cancel) -> Iterator[Event]:
+    def run(self, task: Task, cancel: Cancel, brake: Brake) -> Iterator[Event]:
         """See `Engine.run`."""
 
-        work = _Work(task, self._pool, cancel, self._stdin, self._shared)
+        work = _Work(task, self._pool, cancel, brake, self._stdin, self._shared)
         yield from settle([host.name for host in task.hosts], work.events(), work.unfinished)
 
 
 class _Work:
     """One run of a task: the hosts still to do, the workers, and the bounded queue that they fill."""
 
-    def __init__(self, task: Task, pool: Pool, cancel: Cancel, stdin: Stdin | None, shared: Shared) -> None:
+    def __init__(
+        self, task: Task, pool: Pool, cancel: Cancel, brake: Brake, stdin: Stdin | None, shared: Shared
+    ) -> None:
         self._task = task
         self._pool = pool
         self._cancel = cancel
+        self._brake = brake
         self._stdin = stdin
         self._shared = shared
         self._started = time.monotonic()
@@ -92,11 +94,7 @@ class _Work:
 
     def unfinished(self, host: str, begun: bool) -> HostFinished:
         """The end of a host that no worker reported."""
-        if self._cancel.is_set():
-            status, error = Status.CANCELLED, ErrorFacts("cancelled", self._cancel.reason)
-        else:
-            status, error = Status.ERROR, ErrorFacts("worker-lost", "its worker ended without a result")
-        return HostFinished(host=host, outcome=Outcome(status, error=error, remote_ended=not begun), at=self._now())
+        return HostFinished(host=host, outcome=ending(self._cancel, self._brake, begun=begun), at=self._now())
 
     def _workers(self) -> list[threading.Thread]:
         """As many as are allowed, or as the system gives. Raises: FleetError when it gives none."""
@@ -130,7 +128,7 @@ class _Work:
 
     def _work(self) -> None:
         try:
-            while not self._cancel.is_set():
+            while not self._cancel.is_set() and not self._brake.reason:
                 self._do(self._hosts.get_nowait())
         except queue.Empty:
             return
@@ -148,6 +146,7 @@ class _Work:
         self._happened.put([HostStarted(host=host.name, at=self._now())])
         context = Context(host, emit, report, self._cancel, self._shared, self._stdin)
         outcome = perform(self._task, self._pool, context)
+        self._brake.note(outcome)
         self._happened.put([HostFinished(host=host.name, outcome=outcome, at=self._now())])
 
     def _now(self) -> float:

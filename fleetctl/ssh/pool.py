@@ -46,6 +46,11 @@ class Pool:
             raise
         self._give_back(place, session)
 
+    def keep_at_least(self, count: int) -> None:
+        """From now on, so many idle sessions stay open, or more."""
+        with self._idle_lock:
+            self._keep = max(self._keep, count)
+
     def close(self) -> None:
         """Close what is idle. Sessions in use are closed by those who use them."""
         with self._idle_lock:

@@ -9,6 +9,7 @@ import pytest
 
 from fleetctl import errors
 from fleetctl.cancel import Cancel
+from fleetctl.engine.brake import Brake
 from fleetctl.engine.task import Policy, Task
 from fleetctl.engine.threads import ThreadEngine
 from fleetctl.events import Event, HostFinished, Outcome, Output, Status
@@ -22,7 +23,7 @@ PATIENCE = 30.0
 def run(pool: PlayedPool, count: int, fanout: int = 8, retries: int = 2) -> list[Event]:
     with Cancel() as cancel:
         task = Task(Command("true"), hosts(count), Policy(fanout=fanout, retries=retries))
-        return list(ThreadEngine(as_pool(pool)).run(task, cancel))
+        return list(ThreadEngine(as_pool(pool)).run(task, cancel, Brake()))
 
 
 def outcomes(events: list[Event]) -> dict[str, Outcome]:
@@ -145,7 +146,7 @@ def test_called_off_in_mid_run_what_runs_is_cut_and_the_rest_never_begins() -> N
         stopper = threading.Thread(target=stop)
         stopper.start()
         task = Task(Command("true"), hosts(20), Policy(fanout=4))
-        ended = outcomes(list(ThreadEngine(as_pool(pool)).run(task, cancel)))
+        ended = outcomes(list(ThreadEngine(as_pool(pool)).run(task, cancel, Brake())))
         stopper.join(PATIENCE)
     assert Counter(outcome.status for outcome in ended.values()) == {Status.CANCELLED: 20}
     assert len(pool.dialled) == 4
@@ -159,7 +160,7 @@ def test_a_reader_that_goes_away_leaves_no_worker_behind() -> None:
 
     before = threading.active_count()
     with Cancel() as cancel:
-        events = ThreadEngine(as_pool(PlayedPool(chatter))).run(Task(Command("yes"), hosts(8)), cancel)
+        events = ThreadEngine(as_pool(PlayedPool(chatter))).run(Task(Command("yes"), hosts(8)), cancel, Brake())
         while not isinstance(next(events), Output):
             pass
         events.close()  # type: ignore[attr-defined]
@@ -177,7 +178,7 @@ def test_a_reader_that_is_slow_holds_the_hosts_back() -> None:
 
     play: Play = chatter
     with Cancel() as cancel:
-        events = ThreadEngine(as_pool(PlayedPool(play))).run(Task(Command("yes"), hosts(4)), cancel)
+        events = ThreadEngine(as_pool(PlayedPool(play))).run(Task(Command("yes"), hosts(4)), cancel, Brake())
         for taken, _event in enumerate(events, 1):
             assert sum(sent.values()) <= taken + 200
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from typing import BinaryIO
 
+from fleetctl.children import end_group
 from fleetctl.errors import NotConnected
 from fleetctl.ssh.ways.wire import Wire
 
 _END_SECONDS = 1.0
-_REST_SECONDS = 0.2
-_LOOK_SECONDS = 0.01
-_ANY = 0
 _SHOWN_STDERR = 300
 
 
@@ -91,38 +87,7 @@ class ProxyCommand:
                 return
             self._last_said = self._said()
             self._complaints.close()
-            self._signal(signal.SIGTERM)
-            if not self._ends():
-                self._signal(signal.SIGKILL)
-                self._ends()
-            # What else is in its group may have to clean up, too: an ssh removes its control socket.
-            if not self._all_ended(_REST_SECONDS):
-                self._signal(signal.SIGKILL)
-                self._all_ended(_END_SECONDS)  # a signal is only on its way when it has been sent
-
-    def _ends(self) -> bool:
-        try:
-            self._child.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def _all_ended(self, seconds: float) -> bool:
-        """Wait for the rest of the group, which are no children of ours; whether there is none any more."""
-        until = time.monotonic() + seconds
-        while self._signal(_ANY):
-            if time.monotonic() >= until:
-                return False
-            time.sleep(_LOOK_SECONDS)
-        return True
-
-    def _signal(self, number: int) -> bool:
-        """Send it to all of the group; whether there still is one."""
-        try:
-            os.killpg(self._child.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+            end_group(self._child)
 
     def _said(self) -> str:
         size = self._complaints.seek(0, os.SEEK_END)
