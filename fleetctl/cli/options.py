@@ -250,8 +250,8 @@ class Patience(msgspec.Struct, frozen=True):
         return Pace(connect_timeout=self.connect_timeout, login_timeout=self.login_timeout, retries=0)
 
 
-class Output(msgspec.Struct, frozen=True):
-    """What the user sees, and where it is kept."""
+class Look(msgspec.Struct, frozen=True):
+    """What the user sees of a run, and where it is kept."""
 
     output: Annotated[
         ViewName,
@@ -275,20 +275,10 @@ class Output(msgspec.Struct, frozen=True):
         Path | None,
         typer.Option("--save", metavar="DIR", rich_help_panel=_OUTPUT, help="Write a file per host and stream."),
     ] = None
-    largest: Annotated[
-        bool, typer.Option("-S", "--largest", rich_help_panel=_OUTPUT, help="Exit with the hosts' largest exit code.")
-    ] = False
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", rich_help_panel=_OUTPUT, help="Only output and errors; no closing lines.")
     ] = False
-    verbose: Verbosity = 0
     yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help="Answer yes to questions.")] = False
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
-    ] = False
-    no_history: Annotated[
-        bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")
-    ] = False
 
     @property
     def view(self) -> ViewName:
@@ -299,6 +289,21 @@ class Output(msgspec.Struct, frozen=True):
             flag = "-b" if self.fold else "--diff"
             raise typer.BadParameter(f"{flag} means --output fold, and --output {self.output} was asked for too")
         return ViewName.FOLD
+
+
+class Output(Look, frozen=True):
+    """The same for a run that is made now."""
+
+    largest: Annotated[
+        bool, typer.Option("-S", "--largest", rich_help_panel=_OUTPUT, help="Exit with the hosts' largest exit code.")
+    ] = False
+    verbose: Verbosity = 0
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
+    ] = False
+    no_history: Annotated[
+        bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")
+    ] = False
 
 
 class Surroundings(msgspec.Struct, frozen=True):

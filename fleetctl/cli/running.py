@@ -11,25 +11,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, ViewName
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
 from fleetctl.cli.orders import Orders
-from fleetctl.cli.prompts import ask_secret, confirm
+from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.recording import recorders
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.sources import load_inventory
-from fleetctl.cli.talk import complain, set_verbosity, warn
+from fleetctl.cli.talk import set_verbosity, tell_unwritten, warn
+from fleetctl.cli.viewing import views_of
 from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
-from fleetctl.fleet import Fleet, Result, publish
+from fleetctl.fleet import Fleet, publish
 from fleetctl.inventory import Overrides, VaultPlace, jump_words
 from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.sizes import counted
-from fleetctl.views import Consumer, Footer, Layout, SavedFiles, Screen, Verdict, open_view
+from fleetctl.views import Consumer, Footer, Screen
 
 
 def carry_out(
@@ -61,7 +64,7 @@ def carry_out(
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
         events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry)
         result = publish(events, consumers, cancel)
-    _tell_unwritten(result)
+    tell_unwritten(result.unwritten)
     return result.exit_code(largest=output.largest)
 
 
@@ -165,26 +168,9 @@ def warn_about(hosts: Sequence[Host]) -> None:
 
 
 def _consumers(screen: Screen, output: Output) -> list[Consumer]:
-    layout = Layout(prefix=not output.no_prefix, diff=output.diff, raw=output.raw)
-    saved: list[Consumer] = []
-    if output.save is not None and not output.dry_run:
-        _make_directory(output.save, yes=output.yes)
-        saved = [SavedFiles(output.save)]
-    talk: list[Consumer] = [Footer(screen)] if not output.quiet else []
-    if not output.quiet or output.view is ViewName.FOLD:  # the others tell by themselves who is not ok
-        talk.append(Verdict(screen, quiet=output.quiet))
-    return [*saved, open_view(output.view, screen, layout), *talk]
-
-
-def _make_directory(directory: Path, *, yes: bool) -> None:
-    """Results of two runs must not mix unseen. Raises: UsageError."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        mixes = not yes and any(directory.iterdir())
-    except OSError as error:
-        raise UsageError(f"cannot write to {directory}: {error.strerror}", hint="--save takes a directory") from error
-    if mixes and not confirm(f"{directory} is not empty. Write into it?"):
-        raise UsageError(f"{directory} is not empty", hint="name a new directory, or add -y to write into it")
+    look = msgspec.structs.replace(output, save=None) if output.dry_run else output
+    views = views_of(screen, look)
+    return views if output.quiet else [Footer(screen), *views]
 
 
 @contextmanager
@@ -194,8 +180,3 @@ def _broadcast(descriptor: int) -> Iterator[Broadcast]:
             yield broadcast
     finally:
         os.close(descriptor)
-
-
-def _tell_unwritten(result: Result) -> None:
-    if result.unwritten is not None and not isinstance(result.unwritten, BrokenPipeError):
-        complain(f"output cannot be written: {result.unwritten.strerror or result.unwritten}")

@@ -48,6 +48,12 @@ def complain_of(error: Exception) -> int:
             return 1
 
 
+def tell_unwritten(error: OSError | None) -> None:
+    """That results could not be written, if so; a reader who had enough (`| head`) knows."""
+    if error is not None and not isinstance(error, BrokenPipeError):
+        complain(f"output cannot be written: {error.strerror or error}")
+
+
 def set_verbosity(level: int) -> None:
     """-v tells what we do, -vv what paramiko does as well. Secrets are in neither."""
     if not level:
