@@ -16,7 +16,13 @@ NAME = re.compile(r"(?:[A-Za-z0-9_]|::)[A-Za-z0-9._:-]*")
 """What a host may be called, IPv6 addresses included: nothing that a shell, a path or a target would take for more."""
 
 OPERATORS = ",&!^"
-_TOKEN = re.compile(rf"[{OPERATORS}]|(?:\[[^\]]*\]?|[^\[{OPERATORS}])+")
+FILE = "^"
+"""What a term begins with that names a file of names."""
+_TERM = re.compile(
+    rf"""\s* (?: \^\s* (?: "[^"]*"\s* | '[^']*'\s* | [^{OPERATORS}]+ )  # brackets and spaces belong to a file's name
+          | (?: \[[^\]]*\]? | [^\[{OPERATORS}] )+ )""",
+    re.VERBOSE,
+)
 # RangeSet takes no number of more than 100 digits; no machine counts so far, and a longer one is as good as a word.
 _NUMBER = re.compile(r"(?<![0-9])([0-9]{1,99})(?![0-9])")
 
@@ -50,13 +56,23 @@ def expand(pattern: str) -> list[str]:
 def parts(expression: str) -> list[tuple[str, str]]:
     """The terms of an expression, each with the operator before it, `,` before the first. Brackets hide operators.
 
+    A `^` where a term is expected begins the name of a file, in quotes where operators are in it: `@web,^"a,b"`.
     Raises: ValueError when a term is missing.
     """
-    tokens = [",", *_TOKEN.findall(expression)]
-    operators, terms = tokens[::2], [token.strip() for token in tokens[1::2]]
-    if len(operators) > len(terms) or any(not term or term in OPERATORS for term in terms):
-        raise ValueError(f"something is missing before or after one of {' '.join(OPERATORS)}")
-    return list(zip(operators, terms, strict=True))
+    found: list[tuple[str, str]] = []
+    operator, place = ",", 0
+    while True:
+        match = _TERM.match(expression, place)
+        if match is None or not (term := match[0].strip()):
+            raise ValueError(f"something is missing before or after one of {' '.join(OPERATORS)}")
+        found.append((operator, term))
+        place = match.end()
+        if place == len(expression):
+            return found
+        operator = expression[place]
+        if operator not in OPERATORS:
+            raise ValueError(f"{term} ends at its quote, and {operator} follows")
+        place += 1
 
 
 def _expanded(term: str) -> Iterable[str]:

@@ -8,6 +8,7 @@ import typer
 
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.file_options import FileOptions, GetOptions, PutOptions
+from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, SelectionBesideFiles
 
 
@@ -21,6 +22,7 @@ def put(
     puts: PutOptions,
     pace: Pace,
     output: Output,
+    guards: Guards,
 ) -> None:
     """Copy files to many hosts: whole or not at all.
 
@@ -32,7 +34,7 @@ def put(
     from fleetctl.cli.running import carry_out
 
     make = put_operation(words, files, puts, output)
-    raise typer.Exit(carry_out(make, Orders("put", selection, access, pace, output, privilege)))
+    raise typer.Exit(carry_out(make, Orders("put", selection, access, pace, output, privilege, guards)))
 
 
 @expanded
@@ -45,6 +47,7 @@ def get(
     gets: GetOptions,
     pace: Pace,
     output: Output,
+    guards: Guards,
 ) -> None:
     """Copy files from many hosts, into a directory for each: LOCAL/web01/syslog.
 
@@ -56,4 +59,4 @@ def get(
     from fleetctl.cli.running import carry_out
 
     make = get_operation(words, files, gets, output)
-    raise typer.Exit(carry_out(make, Orders("get", selection, access, pace, output, privilege)))
+    raise typer.Exit(carry_out(make, Orders("get", selection, access, pace, output, privilege, guards)))

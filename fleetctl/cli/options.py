@@ -68,7 +68,7 @@ class Selection(msgspec.Struct, frozen=True):
         list[str],
         typer.Option(
             "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_HOSTS, autocompletion=complete_target,
-            help="Hosts: web[01-20], @group, @tag:eu, combined with , & ! ^. Without it: all.",
+            help="Hosts: web[01-20], @group, @tag:eu, @status:failed, ^FILE, combined with , & ! ^. Without it: all.",
         ),
     ] = msgspec.field(default_factory=list)  # fmt: skip
     exclude: Annotated[
@@ -294,6 +294,13 @@ class Look(msgspec.Struct, frozen=True):
 class Output(Look, frozen=True):
     """The same for a run that is made now."""
 
+    failed_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--failed-to", metavar="FILE", rich_help_panel=_OUTPUT,
+            help="Write the names of hosts that are not ok, for -t ^FILE.",
+        ),
+    ] = None  # fmt: skip
     largest: Annotated[
         bool, typer.Option("-S", "--largest", rich_help_panel=_OUTPUT, help="Exit with the hosts' largest exit code.")
     ] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
 
 
@@ -21,3 +22,4 @@ class Orders(msgspec.Struct, frozen=True):
     pace: Pace = Pace()
     output: Output = Output()
     privilege: Privilege | None = None
+    guards: Guards = Guards()

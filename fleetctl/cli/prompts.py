@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from getpass import getpass
+from io import FileIO
 
 import typer
 
 from fleetctl.errors import SecretError
 from fleetctl.model import Secret
+from fleetctl.views import sanitize
+
+_TERMINAL = "/dev/tty"
 
 
 def ask_secret(prompt: str) -> Secret:
     """A secret typed on the terminal, not echoed. Raises: SecretError when nobody is there, or types nothing."""
     try:
-        with open("/dev/tty", "rb"):
+        with open(_TERMINAL, "rb"):
             pass
     except OSError as error:
         raise SecretError(
@@ -37,3 +42,27 @@ def confirm(question: str) -> bool:
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     return typer.confirm(question, err=True)
+
+
+def person() -> FileIO | None:
+    """The terminal of a person who can be asked; None where nobody is there.
+
+    The terminal itself, since something else may be piped into stdin. In the background nobody is there: to read
+    would stop us until somebody looks.
+    """
+    if not sys.stderr.isatty():
+        return None
+    try:
+        terminal = FileIO(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC), "r+")
+    except OSError:
+        return None
+    if os.tcgetpgrp(terminal.fileno()) == os.getpgrp():
+        return terminal
+    terminal.close()
+    return None
+
+
+def agreed(terminal: FileIO, question: str) -> bool:
+    """Whether the answer typed there is yes."""
+    terminal.write(f"{sanitize(question)} [y/N]: ".encode())
+    return terminal.readline().strip().lower() in {b"y", b"yes"}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetctl.cli.expand import expanded
+from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, Surroundings, TargetWords
 
 
@@ -19,16 +20,18 @@ def run(
     surroundings: Surroundings,
     pace: Pace,
     output: Output,
+    guards: Guards,
 ) -> None:
     """Run a command on many hosts. Options end at its first word: fleetctl run -t @web df -h /"""
     from fleetctl.cli.orders import Orders
     from fleetctl.cli.running import carry_out, piped_stdin
+    from fleetctl.cli.selecting import takes_stdin
     from fleetctl.operations.command import Command
 
     env = dict(pair.split("=", 1) for pair in surroundings.env)
     operation = Command(" ".join(command), env, surroundings.cwd, surroundings.timeout, surroundings.pty)
-    stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin)
-    raise typer.Exit(carry_out(operation, Orders("run", selection, access, pace, output, privilege), stdin))
+    stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin or takes_stdin(selection))
+    raise typer.Exit(carry_out(operation, Orders("run", selection, access, pace, output, privilege, guards), stdin))
 
 
 @expanded

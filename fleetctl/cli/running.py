@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from fleetctl.cancel import Cancel
+from fleetctl.cli.guarding import agree, alone
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
 from fleetctl.cli.orders import Orders
@@ -21,6 +22,7 @@ from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.recording import recorders
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
+from fleetctl.cli.settings import load_settings
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import set_verbosity, tell_unwritten, warn
 from fleetctl.cli.viewing import views_of
@@ -32,7 +34,7 @@ from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.sizes import counted
-from fleetctl.views import Consumer, Footer, Screen
+from fleetctl.views import Consumer, Footer, NotOk, Screen
 
 
 def carry_out(
@@ -46,8 +48,9 @@ def carry_out(
 
     Raises: UsageError and its kinds, before anything was contacted.
     """
-    selection, output = orders.selection, orders.output
+    selection, output, guards = orders.selection, orders.output, orders.guards
     set_verbosity(output.verbose)
+    settings = load_settings()
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
     fleet = open_fleet(selection, orders.access, orders.pace, orders.privilege, screen)
@@ -56,10 +59,15 @@ def carry_out(
     hosts = choose(*wanted(selection), exclude=unwanted(selection))
     warn_about(hosts)
     made = operation(hosts) if callable(operation) else operation
+    if not output.dry_run and not output.yes:
+        agree(made, [host.name for host in hosts], guards, settings.confirm)
     with ExitStack() as stack:
-        consumers = [*recorders(orders, screen, reads_stdin=stdin is not None), *_consumers(screen, output)]
         cancel = stack.enter_context(Cancel())
         stack.enter_context(Interrupts(cancel))
+        if not output.dry_run:
+            stack.enter_context(alone(made, len(hosts), guards, settings.locks, cancel))
+        seen = _consumers(screen, output)
+        consumers = [*recorders(orders, screen, reads_stdin=stdin is not None), *seen]
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
         events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry)
@@ -170,7 +178,10 @@ def warn_about(hosts: Sequence[Host]) -> None:
 def _consumers(screen: Screen, output: Output) -> list[Consumer]:
     look = msgspec.structs.replace(output, save=None) if output.dry_run else output
     views = views_of(screen, look)
-    return views if output.quiet else [Footer(screen), *views]
+    left: list[Consumer] = []
+    if output.failed_to is not None and not output.dry_run:
+        left = [NotOk(output.failed_to)]
+    return [*left, *views] if output.quiet else [*left, Footer(screen), *views]
 
 
 @contextmanager

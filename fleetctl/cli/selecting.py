@@ -11,7 +11,7 @@ import msgspec
 from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.sources import load_inventory
 from fleetctl.errors import TargetError, UsageError
-from fleetctl.inventory import find_default, load, parse_adhoc
+from fleetctl.inventory import find_default, load, parse_adhoc, reads_stdin
 from fleetctl.nodes import fold
 
 
@@ -62,6 +62,11 @@ def wanted(selection: Selection) -> list[str]:
 def unwanted(selection: Selection) -> list[str]:
     """The expressions of the hosts to leave out. Raises: TargetError."""
     return _not_empty(selection.exclude)
+
+
+def takes_stdin(selection: Selection) -> bool:
+    """Whether the names of hosts are read from our stdin, so that it is not for what runs on them."""
+    return any(map(reads_stdin, (*selection.target, *selection.exclude)))
 
 
 def trust_command(selection: Selection, access: Access) -> str:

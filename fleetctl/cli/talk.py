@@ -6,8 +6,10 @@ import logging
 import sys
 import traceback
 
-from fleetctl.errors import FleetError
+from fleetctl.errors import Cancelled, FleetError
 from fleetctl.views import sanitize
+
+_INTERRUPTED = 130
 
 
 def say(message: str) -> None:
@@ -32,6 +34,9 @@ def complain_of(error: Exception) -> int:
         for line in "".join(traceback.format_exception(error)).splitlines():
             print(sanitize(line), file=sys.stderr)
     match error:
+        case Cancelled():
+            complain(error.message)
+            return _INTERRUPTED
         case FleetError():
             complain(error.message, error.hint)
             return 2

@@ -25,7 +25,7 @@ from fleetctl.inventory.secrets.providers import from_command
 from fleetctl.inventory.secrets.references import Resolver, Secrets, Wish, Wishes
 from fleetctl.inventory.secrets.vault_place import VaultPlace
 from fleetctl.inventory.ssh_config import Source, SshConfig
-from fleetctl.inventory.targets import Targets, plain
+from fleetctl.inventory.targets import Recall, Targets, plain
 from fleetctl.inventory.types import SECRETS, SecretRef
 from fleetctl.model import Answer, Host, Secret
 from fleetctl.nodes import fold
@@ -42,16 +42,28 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Inventory:
-    """Hosts by name, with groups, tags and settings. Immutable once loaded."""
+    """Hosts by name, with groups, tags and settings. Immutable once loaded.
 
-    def __init__(self, levels: Levels, ssh_config: SshConfig) -> None:
+    Args:
+        recall: the hosts of earlier runs, for targets that name them.
+        warn: takes a sentence on those that are hosts no more.
+    """
+
+    def __init__(
+        self,
+        levels: Levels,
+        ssh_config: SshConfig,
+        recall: Recall | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
         self._levels = levels
         self._ssh_config = ssh_config
+        self._past = (recall, warn)
         self._membership = Membership(levels.groups)
         self._precedence = Precedence(levels, self._membership, ssh_config)
         self._jumps = Jumps(self._precedence, levels.hosts)
         members = self._membership.members(levels.hosts)
-        self._targets = Targets(levels.hosts, members, self._tags, self._variables)
+        self._targets = Targets(levels.hosts, members, self._tags, self._variables, recall, warn)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -168,7 +180,7 @@ class Inventory:
                 raise UsageError(f"-H names {said.name} twice, with different users or ports", hint=hint)
         named = {name: self._adhoc_level(said) for name, said in hosts.items()}
         levels = msgspec.structs.replace(self._levels, hosts=self._levels.hosts | named)
-        inventory = Inventory(levels, self._ssh_config)
+        inventory = Inventory(levels, self._ssh_config, *self._past)
         if problems := inventory._jumps.problems():
             raise InventoryError(problems)
         return inventory
@@ -237,7 +249,10 @@ class Inventory:
 
 
 def load(
-    paths: Sequence[Path], ssh_config: Sequence[Source] = (), warn: Callable[[str], None] | None = None
+    paths: Sequence[Path],
+    ssh_config: Sequence[Source] = (),
+    warn: Callable[[str], None] | None = None,
+    recall: Recall | None = None,
 ) -> Inventory:
     """The inventory of several files, put together. No file at all is an inventory without hosts.
 
@@ -245,6 +260,7 @@ def load(
         ssh_config: files whose settings hold where the inventory gives none, as `ssh_config_sources` finds them. They
             are read when the first host is resolved.
         warn: takes a sentence on each of their directives that counts for a resolved host and is not honoured.
+        recall: the hosts of earlier runs, for targets that name them; asked only when one does.
 
     Raises: InventoryError with every problem of every file.
     """
@@ -254,7 +270,7 @@ def load(
         document = Document(path)
         add(document, levels)
         problems += document.problems
-    inventory = Inventory(levels, SshConfig(ssh_config, hidden_variables(levels), warn))
+    inventory = Inventory(levels, SshConfig(ssh_config, hidden_variables(levels), warn), recall, warn)
     problems += inventory.problems()
     if problems:
         order = {path: place for place, path in enumerate(paths)}

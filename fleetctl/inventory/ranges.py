@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fleetctl.nodes import NAME, expand, parts
+from fleetctl.nodes import FILE, NAME, expand, parts
 
 _MAX_NAMES = 100_000
 _SPAN = re.compile(r"\s*(-?[0-9]+)\s*-\s*(-?[0-9]+)\s*(?:/\s*([0-9]+)\s*)?")
@@ -30,6 +30,8 @@ def check_size(pattern: str) -> None:
     """Raises: ValueError when the ranges of a pattern stand for more names than a fleet can have."""
     total = 0
     for _, term in parts(pattern):
+        if term.startswith(FILE):
+            continue  # brackets are part of its name
         size = 1
         for inside in _BRACKETS.findall(term):
             size = min(_MAX_NAMES + 1, size * sum(map(_span, inside.split(","))))

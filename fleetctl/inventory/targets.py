@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from fleetctl.errors import TargetError
 from fleetctl.inventory.mistakes import did_you_mean
+from fleetctl.inventory.name_files import file_of, names_of, shown
 from fleetctl.inventory.ranges import check_size
-from fleetctl.nodes import expand, fold, parts
+from fleetctl.nodes import FILE, expand, fold, parts
 
 _OPERATIONS: dict[str, Callable[[set[str], set[str]], None]] = {
     ",": set.update,
@@ -22,9 +23,15 @@ _OPERATIONS: dict[str, Callable[[set[str], set[str]], None]] = {
 _GLOB = re.compile(r"[*?]")
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _SHOWN = 8
+PAST = ("status", "run")
+"""The kinds of terms that ask for hosts of earlier runs."""
 
 Hosts = Mapping[str, Iterable[str]]
 """Host names by group, by tag, or by variable."""
+
+Recall = Callable[[str, str], Collection[str]]
+"""The hosts of an earlier run: `@status:failed` asks with "status" and "failed", `@run:ID:ok` with "run" and "ID:ok".
+Raises TargetError or HistoryError where there is none such."""
 
 Part = tuple[str, str, set[str]]
 """An operator, the term after it, and the hosts of that term."""
@@ -38,10 +45,18 @@ class Targets:
         groups: the hosts of each group.
         tags: the hosts of each tag.
         variables: the hosts of each `name=value`.
+        recall: the hosts of earlier runs, some of which may be none of these names any more.
+        warn: takes a sentence about those.
     """
 
     def __init__(
-        self, names: Iterable[str], groups: Hosts, tags: Callable[[], Hosts], variables: Callable[[], Hosts]
+        self,
+        names: Iterable[str],
+        groups: Hosts,
+        tags: Callable[[], Hosts],
+        variables: Callable[[], Hosts],
+        recall: Recall | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self._order = {name: place for place, name in enumerate(names)}
         self._groups = groups
@@ -50,6 +65,9 @@ class Targets:
             "tag": cache(tags),
             "var": cache(variables),
         }
+        self._recall = recall
+        self._warn = warn
+        self._recalled = cache(self._recalled_now)  # a target is looked at more than once
 
     def select(self, expression: str) -> list[str]:
         """The hosts an expression stands for, in inventory order.
@@ -71,7 +89,7 @@ class Targets:
         Raises: TargetError when it cannot be read, names what does not exist, or has a wildcard that matches nothing.
         """
         found = self._parts(expression)
-        wildcards = [term for term in _adding_nothing(found) if not term.startswith("@")]
+        wildcards = [term for term in _adding_nothing(found) if not term.startswith(("@", FILE))]
         _refuse(expression, [f"{term!r} selects no host" for term in wildcards])
         return _put_together(found)
 
@@ -90,6 +108,8 @@ class Targets:
         """The hosts of one term: a bare group name works as @name, where no host is called so."""
         if term.startswith("@"):
             return self._grouped(term)
+        if term.startswith(FILE):
+            return self._filed(file_of(term))
         if _GLOB.search(term):
             if "[" in term:
                 raise TargetError(f"{term!r}: a range and a wildcard do not go together", hint="use one of them")
@@ -110,8 +130,11 @@ class Targets:
         kind, colon, name = term[1:].partition(":")
         if not colon:
             kind, name = "group", kind
+        if kind in PAST:
+            return self._recalled(kind, name)
         if kind not in self._kinds:
-            raise TargetError(f"there is no @{kind}:", hint="write @group:…, @tag:… or @var:name=value")
+            hint = "write @group:…, @tag:…, @var:name=value, @status:failed or @run:ID"
+            raise TargetError(f"there is no @{kind}:", hint=hint)
         known = self._kinds[kind]()
         if name == "*":
             return set(self._order) if kind == "group" else set().union(*known.values())
@@ -120,6 +143,24 @@ class Targets:
             if one not in known:
                 raise _unknown(kind, one, known)
         return set().union(*(known[one] for one in names))
+
+    def _filed(self, file: str) -> set[str]:
+        named = names_of(file)
+        unknown = [name for name in named if name not in self._order]
+        if unknown:
+            hint = "hosts outside the inventory are named with -H"
+            place = f"{shown(file)}:{named[unknown[0]]}"
+            raise TargetError(f"{place}: no such host: {fold(unknown)}{self._meant(unknown)}", hint=hint)
+        return set(named)
+
+    def _recalled_now(self, kind: str, name: str) -> set[str]:
+        if self._recall is None:
+            raise TargetError(f"@{kind}:{name} cannot be used here", hint="it needs the history of runs")
+        hosts = set(self._recall(kind, name))
+        gone = hosts - self._order.keys()
+        if gone and self._warn is not None:
+            self._warn(f"@{kind}:{name}: no longer in the inventory, and left out: {fold(gone)}")
+        return hosts - gone
 
     def _meant(self, unknown: list[str]) -> str:
         padded = {_ZEROS.sub("", name): name for name in self._order}

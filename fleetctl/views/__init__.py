@@ -14,12 +14,13 @@ from fleetctl.views.files import SavedFiles
 from fleetctl.views.footer import Footer
 from fleetctl.views.layout import Layout
 from fleetctl.views.neutral import sanitize
+from fleetctl.views.not_ok import NotOk
 from fleetctl.views.screen import Screen
 from fleetctl.views.table import render_table
 from fleetctl.views.verdict import Verdict
 
 __all__ = [
-    "Consumer", "Footer", "Layout", "SavedFiles", "Screen", "Verdict", "open_view", "render_table", "sanitize",
+    "Consumer", "Footer", "Layout", "NotOk", "SavedFiles", "Screen", "Verdict", "open_view", "render_table", "sanitize",
 ]  # fmt: skip
 
 _VIEWS = {

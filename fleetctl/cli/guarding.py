@@ -1,0 +1,91 @@
+"""What stands between a command and the hosts: a question to the person at the terminal, and a lock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fleetctl.cancel import Cancel
+from fleetctl.cli.guard_options import Guards
+from fleetctl.cli.locks import Holder, default_directory, locked
+from fleetctl.cli.prompts import agreed, person
+from fleetctl.cli.settings import ConfirmSettings, LockSettings
+from fleetctl.cli.talk import say
+from fleetctl.engine.task import AnyOperation
+from fleetctl.errors import UsageError
+from fleetctl.nodes import fold
+from fleetctl.operations.command import Command
+from fleetctl.operations.put import Put
+from fleetctl.sizes import counted
+
+_LONGEST = 400
+
+
+def agree(operation: AnyOperation, names: Sequence[str], guards: Guards, settings: ConfirmSettings) -> None:
+    """Ask the person at the terminal whether it is to be done, where that is worth a question.
+
+    Where nobody is there nothing is asked, unless --confirm wants it.
+    Raises: UsageError when the answer is no, or nobody can give one that is wanted.
+    """
+    terminal = person()
+    if terminal is None:
+        if guards.confirm:
+            raise UsageError("nothing was done: nobody agreed", hint="there is no terminal to --confirm at; -y agrees")
+        return
+    with terminal:
+        why = reasons(operation, len(names), settings)
+        if not why and not guards.confirm:
+            return
+        because = f" ({', '.join(why)})" if why else ""
+        question = f"{_cut(str(operation))}{because} on {counted(len(names), 'host')}: {_cut(fold(names))}?"
+        if not agreed(terminal, question[:1].upper() + question[1:]):
+            raise UsageError("nothing was done: nobody agreed", hint="-y agrees; --dry-run says what would be done")
+
+
+def reasons(operation: AnyOperation, hosts: int, settings: ConfirmSettings) -> list[str]:
+    """Why an operation is worth a question; nothing where it is not."""
+    found: list[str] = []
+    if isinstance(operation, Command):
+        from fleetctl.cli.perils import perils_of
+
+        own = [re.compile(pattern) for pattern in settings.commands]
+        found += perils_of(operation.line, own, built_in=settings.built_in)
+    # What is deleted by put was agreed to when it was made.
+    changes = isinstance(operation, Command) or (isinstance(operation, Put) and not operation.choices.delete)
+    if changes and hosts > settings.above:
+        found.append(f"more than {counted(settings.above, 'host')}")
+    return found
+
+
+@contextmanager
+def alone(
+    operation: AnyOperation, hosts: int, guards: Guards, settings: LockSettings, cancel: Cancel
+) -> Iterator[None]:
+    """Hold the lock that --lock names, if it does, while the block runs. Raises: LockHeld, UsageError, Cancelled."""
+    if not guards.lock:
+        if guards.lock_wait is not None:
+            raise UsageError("--lock-wait waits for a lock", hint="name it with --lock")
+        yield
+        return
+    holder = Holder(_who(), f"{_cut(str(operation))} on {counted(hosts, 'host')}", time.time(), os.getpid())
+    directory = default_directory() if settings.directory is None else Path(settings.directory)
+    with locked(guards.lock, holder, directory, guards.lock_wait, cancel, lambda text: say(f"fleetctl: {text}")):
+        yield
+
+
+def _who() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        name = str(os.geteuid())
+    return f"{name} on {platform.node()}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
