@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ from fleetctl.cancel import Cancel
 from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.locks import Holder, default_directory, locked
 from fleetctl.cli.prompts import agreed, person
+from fleetctl.cli.recording import machine, user
 from fleetctl.cli.settings import ConfirmSettings, LockSettings
 from fleetctl.cli.talk import say
 from fleetctl.engine.task import AnyOperation
@@ -73,18 +72,12 @@ def alone(
             raise UsageError("--lock-wait waits for a lock", hint="name it with --lock")
         yield
         return
-    holder = Holder(_who(), f"{_cut(str(operation))} on {counted(hosts, 'host')}", time.time(), os.getpid())
+    holder = Holder(
+        f"{user()} on {machine()}", f"{_cut(str(operation))} on {counted(hosts, 'host')}", time.time(), os.getpid()
+    )
     directory = default_directory() if settings.directory is None else Path(settings.directory)
     with locked(guards.lock, holder, directory, guards.lock_wait, cancel, lambda text: say(f"fleetctl: {text}")):
         yield
-
-
-def _who() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        name = str(os.geteuid())
-    return f"{name} on {platform.node()}"
 
 
 def _cut(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import msgspec
 
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.selecting import unwanted, wanted
+from fleetctl.cli.settings import Settings
+from fleetctl.cli.typed import typed
 from fleetctl.history.place import default_path
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin
@@ -21,32 +22,37 @@ from fleetctl.views import Screen, sanitize
 _NOT_KEPT = {"demo"}
 
 
-def recorders(orders: Orders, screen: Screen, *, reads_stdin: bool) -> list[Recorder]:
+def recorders(orders: Orders, settings: Settings, origin: Origin, screen: Screen) -> list[Recorder]:
     """The one that keeps a run; none where nothing is done on hosts, or the user wants none kept."""
     output = orders.output
-    if output.no_history or output.dry_run or orders.command in _NOT_KEPT:
+    if output.no_history or not settings.history.enabled or output.dry_run or orders.command in _NOT_KEPT:
         return []
-    origin = Origin(
+    path = history_path(settings)
+    return [Recorder(path, origin, warn=lambda text: screen.say(f"fleetctl: warning: {sanitize(text)}"))]
+
+
+def history_path(settings: Settings) -> Path:
+    directory = settings.history.directory
+    return default_path() if directory is None else Path(directory) / default_path().name
+
+
+def origin_of(orders: Orders, *, reads_stdin: bool) -> Origin:
+    """Where a run comes from that is about to begin."""
+    words = typed()
+    return Origin(
         command=orders.command,
-        argv=tuple(sys.argv[1:]),
-        directory=_directory(),
-        user=_user(),
-        machine=_machine(),
+        argv=words.argv,
+        directory=words.directory,
+        user=user(),
+        machine=machine(),
         targets=(*wanted(orders.selection), *(f"!{word}" for word in unwanted(orders.selection))),
         policy=_policy(orders),
+        parent=words.parent,
         reads_stdin=reads_stdin,
     )
-    return [Recorder(default_path(), origin, warn=lambda text: screen.say(f"fleetctl: warning: {sanitize(text)}"))]
 
 
-def _directory() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:  # it was removed
-        return ""
-
-
-def _user() -> str:
+def user() -> str:
     """Who we are here, and who became us by sudo."""
     try:
         name = getpass.getuser()
@@ -56,7 +62,7 @@ def _user() -> str:
     return f"{name} (sudo by {before})" if before and before != name else name
 
 
-def _machine() -> str:
+def machine() -> str:
     """This machine, the terminal, and the address that the user came from by ssh."""
     client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
     words = [platform.node(), _terminal(), f"from {client}" if client else ""]

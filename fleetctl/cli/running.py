@@ -14,13 +14,14 @@ from pathlib import Path
 import msgspec
 
 from fleetctl.cancel import Cancel
+from fleetctl.cli.auditing import audits_of, put_down
 from fleetctl.cli.guarding import agree, alone
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
-from fleetctl.cli.recording import recorders
+from fleetctl.cli.recording import origin_of, recorders
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.sources import load_inventory
@@ -66,14 +67,16 @@ def carry_out(
         stack.enter_context(Interrupts(cancel))
         if not output.dry_run:
             stack.enter_context(alone(made, len(hosts), guards, settings.locks, cancel))
+        origin = origin_of(orders, reads_stdin=stdin is not None)
+        audits = audits_of(orders, settings, origin)
         seen = _consumers(screen, output)
-        consumers = [*recorders(orders, screen, reads_stdin=stdin is not None), *seen]
+        consumers = [*audits, *recorders(orders, settings, origin, screen), *seen]
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
         events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry)
         result = publish(events, consumers, cancel)
     tell_unwritten(result.unwritten)
-    return result.exit_code(largest=output.largest)
+    return put_down(audits, result.exit_code(largest=output.largest))
 
 
 def _open_as_many_files_as_allowed() -> None:

@@ -25,5 +25,11 @@ def load_inventory(files: Sequence[Path], adhoc: Sequence[str] = (), ssh_config:
             hint="write ./inventory.yaml, name one with -i or $FLEETCTL_INVENTORY, or name hosts with -H; "
             "`fleetctl demo` needs none",
         )
-    inventory = load(paths, ssh_config_sources(ssh_config), warn)
+    inventory = load(paths, ssh_config_sources(ssh_config), warn, _recall)
     return inventory.with_hosts(adhoc) if adhoc else inventory
+
+
+def _recall(kind: str, name: str) -> list[str]:
+    from fleetctl.cli.past import recall  # it brings sqlite3, and few targets ask for earlier runs
+
+    return recall(kind, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,40 @@ def test_what_goes_wrong_with_a_lock_is_told(fleetctl: Fleetctl, three: Path) ->
     assert ran.exit_code == 2
     assert "'a/b' cannot name a lock" in ran.stderr
     assert fleetctl("run", "--lock-wait", "3s", "-i", three, "true").exit_code == 2
+
+
+def test_audit_tells_who_did_what_from_its_beginning_to_its_end(fleetctl: Fleetctl, three: Path, here: Path) -> None:
+    log = here / "audit.jsonl"
+    (here / "config.yaml").write_text("audit: {file: audit.jsonl}\n")
+    settings = {"FLEETCTL_CONFIG": str(here / "config.yaml")}
+    words = ("-i", str(three), "-x", "h002", "-e", "TOKEN=hush-hush", "exit 3")
+    assert fleetctl("run", *words, env=settings).exit_code == 1
+    with fleetctl.start("run", "-i", three, "echo begun; exec sleep 65", env=settings) as killed:
+        killed.wait_for("begun")
+        killed.process.kill()
+    assert log.stat().st_mode & 0o777 == 0o600
+    began, ended, lost = map(json.loads, log.read_text().splitlines())
+    assert (began["event"], ended["event"], lost["event"]) == ("began", "ended", "began")
+    assert began["run"] == ended["run"] != lost["run"]
+    assert (began["command"], began["operation"], began["names"], began["hosts"]) == (
+        "run",
+        "run exit 3",
+        "h[001,003]",
+        2,
+    )
+    assert began["argv"][:4] == ["run", *words[:3]]
+    assert "hush-hush" not in log.read_text()
+    assert began["user"]
+    assert began["machine"]
+    assert began["time"].endswith("Z")
+    assert (ended["counts"], ended["exit_code"], ended["why"]) == ({"failed": 2}, 1, "")
+
+    log.unlink()
+    log.mkdir()
+    ran = fleetctl("run", "-i", three, "true", env=settings)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "audit: cannot write" in ran.stderr
+    assert "nothing was done" in ran.stderr
 
 
 def test_the_names_of_hosts_that_are_not_ok_can_be_kept_and_used(fleetctl: Fleetctl, three: Path, here: Path) -> None:

@@ -1,0 +1,54 @@
+"""The hosts of earlier runs by how they ended: what `@status:…`, `@run:…` and `fleetctl rerun` choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from fleetctl.cli.recording import history_path
+from fleetctl.cli.settings import load_settings
+from fleetctl.errors import HistoryError, TargetError
+from fleetctl.events import Outcome, Status
+from fleetctl.history.history import History
+from fleetctl.history.records import RunRecord
+
+FAILED = frozenset({Status.FAILED, Status.ERROR})
+UNREACHED = frozenset({Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT})
+NEVER_DONE = frozenset({Status.CANCELLED, Status.SKIPPED})
+UNFINISHED = "unfinished"
+NOT_OK = "not-ok"
+ENDINGS = (*Status, UNFINISHED, NOT_OK)
+"""What may stand behind `@status:`, and behind `@run:ID:`."""
+REPEATABLE = frozenset({"run", "put", "get", "ping"})
+
+
+def recall(kind: str, name: str) -> list[str]:
+    """The hosts of `@status:NAME`, or of `@run:NAME`. Raises: TargetError, HistoryError."""
+    with History(history_path(load_settings())) as history:
+        if kind == "status":
+            return ended(history.latest(last(history).id), name)
+        run, _, ending = name.partition(":")
+        record = history.run(run)
+        return ended(history.outcomes(record.id), ending) if ending else list(history.hosts(record.id))
+
+
+def last(history: History) -> RunRecord:
+    """The newest run that did something to hosts. Raises: HistoryError."""
+    for record in history.runs():
+        if record.origin.command in REPEATABLE:
+            return record
+    raise HistoryError("there is no run in history yet", hint="--no-history and `history: {enabled: false}` keep none")
+
+
+def ended(outcomes: Mapping[str, Outcome | None], ending: str) -> list[str]:
+    """The hosts that ended so. Raises: TargetError when there is no such ending."""
+    if ending not in ENDINGS:
+        raise TargetError(f"hosts do not end as {ending!r}", hint=f"write one of {', '.join(ENDINGS)}")
+    if ending == NOT_OK:
+        return [host for host, outcome in outcomes.items() if outcome is None or outcome.status is not Status.OK]
+    if ending == UNFINISHED:
+        return [host for host, outcome in outcomes.items() if outcome is None or outcome.status in NEVER_DONE]
+    return with_status(outcomes, {Status(ending)})
+
+
+def with_status(outcomes: Mapping[str, Outcome | None], statuses: Collection[Status]) -> list[str]:
+    return [host for host, outcome in outcomes.items() if outcome is not None and outcome.status in statuses]
