@@ -70,7 +70,7 @@ def carry_out(
         origin = origin_of(orders, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin)
         seen = _consumers(screen, output)
-        consumers = [*audits, *recorders(orders, settings, origin, screen), *seen]
+        consumers: list[Consumer] = [*audits, *recorders(orders, settings, origin, screen), *seen]
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
         events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry)
