@@ -44,6 +44,18 @@ class Guard:
         if act is not None:
             act()
 
+    @contextmanager
+    def instead(self, act: Callable[[], None]) -> Iterator[None]:
+        """It calls `act` inside; one that has fired stays as it is."""
+        before = self._act
+        if before is not None:
+            self._act = act
+        try:
+            yield
+        finally:
+            if self._act is not None:
+                self._act = before
+
 
 class Cancel:
     """Whether the run is called off, and why. Thread-safe; `set` may be called from any thread.
@@ -60,6 +72,7 @@ class Cancel:
         self._kind: type[Cancelled] = Cancelled
         self._timer: threading.Thread | None = None
         self._closed = False
+        self._afterwards: Cancel | None = None
 
     def __enter__(self) -> Cancel:
         return self
@@ -104,6 +117,20 @@ class Cancel:
         self._flag.wait(seconds)
         self.check()
 
+    @property
+    def afterwards(self) -> Cancel:
+        """A clock for what has to be done on the host once its time is over or the run called off. Nobody sets it."""
+        with self._guards_lock:
+            if self._afterwards is None:
+                self._afterwards = Cancel()
+            return self._afterwards
+
+    @property
+    def guarding(self) -> bool:
+        """Whether there is work now that would be called off."""
+        with self._guards_lock:
+            return any(guard.active for guard in self._guards)
+
     @contextmanager
     def guard(self, seconds: float | None, act: Callable[[], None]) -> Iterator[Guard]:
         """Call `act` from the timer thread when `seconds` pass, or the run is called off, inside.
@@ -135,6 +162,8 @@ class Cancel:
             self._guards_lock.notify()
         if self._timer is not None:
             self._timer.join(_JOIN_SECONDS)
+        if self._afterwards is not None:
+            self._afterwards.close()
 
     def _add(self, guard: Guard) -> None:
         with self._guards_lock:

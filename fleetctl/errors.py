@@ -69,7 +69,8 @@ class FleetError(Exception):
         hint: what the user can do about it, one line, or "".
         facts: what a program may want to read: fingerprints, paths, what was offered.
 
-    Whoever was moving files when it arose adds `totals`, what had become of them until then.
+    Whoever was moving files when it arose adds `totals`, what had become of them until then; whoever was running a
+    command and tried to end it adds `killed`, whether that is known to have worked.
     """
 
     code: ClassVar[str] = "error"
@@ -81,6 +82,7 @@ class FleetError(Exception):
         self.hint = hint
         self.facts = facts
         self.totals: Totals | None = None
+        self.killed: bool | None = None
 
 
 class UsageError(FleetError):

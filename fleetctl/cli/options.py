@@ -332,6 +332,20 @@ class Surroundings(msgspec.Struct, frozen=True):
     no_stdin: Annotated[bool, typer.Option("-n", "--no-stdin", help="Leave our own stdin alone.")] = False
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="TIME", parser=duration, help="How long the command may run: 30, 90s, 5m."),
+        typer.Option(
+            "--timeout",
+            metavar="TIME",
+            parser=duration,
+            help="How long the command may run: 30, 90s, 5m. Then it is killed.",
+        ),
+    ] = None
+    idle_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--idle-timeout",
+            metavar="TIME",
+            parser=duration,
+            help="How long it may go without output. Then it is killed.",
+        ),
     ] = None
     pty: Annotated[bool, typer.Option("--pty", help="Run it on a terminal; joins stderr to stdout.")] = False

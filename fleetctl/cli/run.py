@@ -29,7 +29,14 @@ def run(
     from fleetctl.operations.command import Command
 
     env = dict(pair.split("=", 1) for pair in surroundings.env)
-    operation = Command(" ".join(command), env, surroundings.cwd, surroundings.timeout, surroundings.pty)
+    operation = Command(
+        " ".join(command),
+        env,
+        surroundings.cwd,
+        surroundings.timeout,
+        surroundings.pty,
+        silence=surroundings.idle_timeout,
+    )
     stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin or takes_stdin(selection))
     raise typer.Exit(carry_out(operation, Orders("run", selection, access, pace, output, privilege, guards), stdin))
 

@@ -41,9 +41,11 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
     try:
         outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.host.name, context.cancel)
     except errors.FleetError as error:
-        refused = isinstance(error, _NOTHING_BEGAN)
-        ended = refused or not attempts.begun
-        outcome = Outcome(status_of(error), error=facts_of(error), remote_ended=ended, totals=error.totals)
+        killed = error.killed is True
+        ended = killed or isinstance(error, _NOTHING_BEGAN) or not attempts.begun
+        outcome = Outcome(
+            status_of(error), error=facts_of(error), remote_ended=ended, killed=killed, totals=error.totals
+        )
     except Exception as error:  # noqa: BLE001 - the other hosts must go on
         _log.debug("%s", context.host.name, exc_info=error)
         outcome = Outcome(Status.ERROR, error=facts_of(errors.Fault(error)), remote_ended=not attempts.begun)

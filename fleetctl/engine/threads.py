@@ -123,6 +123,8 @@ class _Work:
                     self._busy -= 1
             if events is not None:
                 yield from events
+            elif self._cancel.afterwards.guarding:
+                give_up = float("inf")  # what runs on hosts is being ended, which has a clock of its own
             elif self._cancel.is_set():
                 give_up = min(give_up, time.monotonic() + _GRACE_SECONDS)
 

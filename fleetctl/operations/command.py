@@ -31,6 +31,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
         cwd: directory to run it in; "" is the login directory.
         timeout: seconds for the command itself, connecting not included; None is without end.
         pty: run it on a terminal of its own.
+        silence: seconds for which it may say nothing; None is without end.
     """
 
     line: str
@@ -38,6 +39,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     cwd: str = ""
     timeout: float | None = None
     pty: bool = False
+    silence: float | None = None
 
     def __str__(self) -> str:
         return f"run {self.line}"
@@ -49,6 +51,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
             context.emit,
             context.cancel,
             timeout=self.timeout,
+            silence=self.silence,
             stdin=context.stdin,
             pty=self.pty,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from fleetctl.cancel import Cancel
-from fleetctl.ssh.session import CommandPipe, Ended, Receive
+from fleetctl.cancel import Cancel, Guard
+from fleetctl.ssh.session import CommandPipe, Ended
 from fleetctl.ssh.sftp.client import Sftp
 from fleetctl.ssh.stream.feeding import Stdin
+from fleetctl.ssh.stream.hearing import Receive
 
 
 class AnySession(Protocol):
@@ -23,6 +24,7 @@ class AnySession(Protocol):
         cancel: Cancel,
         *,
         timeout: float | None = None,
+        silence: float | None = None,
         stdin: Stdin | None = None,
         pty: bool = False,
     ) -> Ended: ...
@@ -39,6 +41,6 @@ class AnySession(Protocol):
 
     def round_trip(self, cancel: Cancel) -> None: ...
 
-    def within(self, seconds: float | None, cancel: Cancel) -> AbstractContextManager[None]: ...
+    def within(self, seconds: float | None, cancel: Cancel) -> AbstractContextManager[Guard]: ...
 
     def abort(self) -> None: ...

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -22,31 +20,28 @@ from fleetctl.errors import (
     SftpMissing,
     TimedOut,
 )
-from fleetctl.events import Stream
+from fleetctl.ssh.ending import SECONDS as ENDING_SECONDS
+from fleetctl.ssh.ending import Watch, end_group, late, survey
 from fleetctl.ssh.login.forwarding import AgentForwarding
 from fleetctl.ssh.notes import ServerNotes
 from fleetctl.ssh.sftp.client import Sftp
 from fleetctl.ssh.stream.buffer import Buffer
 from fleetctl.ssh.stream.bulk import BulkPipe
 from fleetctl.ssh.stream.feeding import Feeder, Stdin, close, end_input
+from fleetctl.ssh.stream.hearing import Alarm, Receive, closes, hear, wait_for_status
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
 from fleetctl.ssh.transport import LeanTransport, lives
 from fleetctl.ssh.ways.tunnel import Tunnel
 from fleetctl.ssh.ways.way import Way
 
-_READ_SIZE = 256 * 1024
 WINDOW_SIZE = 1024 * 1024
 SFTP_WINDOW_SIZE = 2 * 1024 * 1024
 """As OpenSSH's own: over a distance of 50 ms it lets 40 MB/s through."""
 PIPE_WINDOW_SIZE = 512 * 1024
 """Small files are written more slowly than they come, so all of it is in use, on every host."""
 _REPLY_SECONDS = 30.0
-_IDLE_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
 _NO_SFTP_HINT = "`Subsystem sftp internal-sftp` in its sshd_config gives it; --via tar works without"
-
-Receive = Callable[[Stream, bytes], None]
-"""Takes output as it comes; may block, which in the end holds the remote command back."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -98,6 +93,7 @@ class Session:
         cancel: Cancel,
         *,
         timeout: float | None = None,
+        silence: float | None = None,
         stdin: Stdin | None = None,
         pty: bool = False,
     ) -> Ended:
@@ -106,13 +102,15 @@ class Session:
         Args:
             receive: called in this thread with each piece of output.
             timeout: seconds for the command from its start on; None waits as long as it runs.
+            silence: seconds for which it may say nothing.
             stdin: what the command reads; None gives it an end of file at once.
             pty: run it on a terminal, which joins its stderr to stdout.
 
         Raises:
             ChannelRefused, RequestRefused: the server would not run it.
-            TimedOut, Cancelled: the connection is given up; the command may still run on the host.
-            ConnectionLost: likewise, but not by us.
+            TimedOut, Cancelled: what ran was ended, and `killed` of the error tells whether that is known. If it is
+                not, the connection is given up.
+            ConnectionLost: the command may still run on the host.
         """
 
         def ask(channel: Channel) -> None:
@@ -120,8 +118,9 @@ class Session:
                 channel.get_pty()
             channel.exec_command(os.fsencode(command))  # names of files in it may not be UTF-8
 
-        with self.within(timeout, cancel), self.started(ask, cancel, WINDOW_SIZE) as channel:
-            return self.follow(channel, receive, cancel, stdin=stdin, typed=pty)
+        with self.within(timeout, cancel) as guard, self.started(ask, cancel, WINDOW_SIZE) as channel:
+            watch = Watch(guard, timeout, silence, partial(self._end, channel))
+            return self.follow(channel, receive, cancel, watch, stdin=stdin, typed=pty)
 
     @contextmanager
     def sftp(self, cancel: Cancel) -> Iterator[Sftp]:
@@ -166,11 +165,40 @@ class Session:
             self._request(channel, ask, cancel)
             yield channel
 
-    def follow(self, channel: Channel, receive: Receive, cancel: Cancel, *, stdin: Stdin | None, typed: bool) -> Ended:
+    def follow(
+        self, channel: Channel, receive: Receive, cancel: Cancel, watch: Watch, *, stdin: Stdin | None, typed: bool
+    ) -> Ended:
         """Hand over output and input, to the end. `typed`: on a terminal."""
         with Feeder(channel, stdin, pty=typed):
-            self._hear_out(channel, receive)
-            return self.ended(channel, cancel)
+            if self._heard_out(channel, receive, watch) or channel.closed:
+                return self.ended(channel, cancel)
+            raise watch.ended(receive, cancel, self.abort)
+
+    def _heard_out(self, channel: Channel, receive: Receive, watch: Watch) -> bool:
+        """Whether the command has ended, and nobody called us away."""
+        alarm = Alarm(channel)
+        with watch.guard.instead(alarm.ring):
+            try:
+                hear(channel, receive, lambda: alarm.rung, self._notes, silence=watch.silence, arrived=alarm.arrived)
+            except TimeoutError:
+                return False
+            return wait_for_status(channel, watch.silence) and not alarm.rung
+
+    def _end(self, channel: Channel, receive: Receive, clock: Cancel) -> bool:
+        def survivors(kill: bool) -> bytes:
+            said = bytearray()
+            self.round_trip(clock)  # what was closed before is closed then, and its place free (MaxSessions)
+            with self._channel(clock, WINDOW_SIZE) as second:
+                self._request(second, lambda second: second.exec_command(survey(kill=kill)), clock)
+                end_input(second)
+                self.hear(second, lambda _, data: said.extend(data), lambda: False, ENDING_SECONDS)
+            return bytes(said)
+
+        return end_group(channel, self._notes.banner, lambda seconds: self.closes(channel, receive, seconds), survivors)
+
+    def closes(self, channel: Channel, receive: Receive, seconds: float) -> bool:
+        """As the function of that name; False also when the connection has died."""
+        return closes(channel, receive, self._notes, seconds) and self.alive
 
     @contextmanager
     def bulk(self, channel: Channel, window_size: int) -> Iterator[BulkPipe]:
@@ -235,14 +263,15 @@ class Session:
         self._transport.join(_JOIN_SECONDS)
 
     @contextmanager
-    def within(self, seconds: float | None, cancel: Cancel) -> Iterator[None]:
+    def within(self, seconds: float | None, cancel: Cancel) -> Iterator[Guard]:
         """Cut the connection when the time is over or the run is called off, and tell it as what it is."""
         with cancel.guard(seconds, self.abort) as guard:
             try:
-                yield
-            except (ConnectionLost, TimedOut):
-                cancel.check()
-                _check_deadline(guard, seconds)
+                yield guard
+            except (ConnectionLost, TimedOut) as error:
+                if error.killed is None:
+                    cancel.check()
+                    _check_deadline(guard, seconds)
                 raise
 
     @contextmanager
@@ -286,49 +315,16 @@ class Session:
     def hear(
         self, channel: Channel, receive: Receive, enough: Callable[[], bool], seconds: float | None = None
     ) -> bool:
-        """Hand over both streams, without polling, until they end or it is `enough`.
-
-        Both buffers share one event (buffered_pipe.py). Draining one may clear what the other has set, so the
-        buffers are looked at again before every wait.
-
-        Args:
-            enough: asked after each piece of output.
-            seconds: for all of it.
-
-        Returns: whether they ended. Raises: TimeoutError after `seconds`.
-        """
-        deadline = math.inf if seconds is None else time.monotonic() + seconds
-        arrived = threading.Event()
-        channel.in_buffer.set_event(arrived)
-        channel.in_stderr_buffer.set_event(arrived)
-        while True:
-            # Read before draining: data that came before the end is still in the buffers.
-            over = channel.eof_received or channel.closed
-            while not enough() and ((out := channel.recv_ready()) or channel.recv_stderr_ready()):
-                if out:
-                    receive("stdout", self._taken(channel.recv))
-                if channel.recv_stderr_ready():
-                    receive("stderr", self._taken(channel.recv_stderr))
-            if over or enough():
-                return bool(over)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            arrived.wait(min(left, _IDLE_SECONDS))
+        """As the function of that name."""
+        return hear(channel, receive, enough, self._notes, seconds=seconds)
 
     def _hear_out(self, channel: Channel, receive: Receive) -> None:
         self.hear(channel, receive, lambda: False)
 
-    def _taken(self, recv: Callable[[int], bytes]) -> bytes:
-        # Taking gives the server room for more, and to say so fails when the connection has just ended.
-        with translated(Stage.CHANNEL, self._notes):
-            return recv(_READ_SIZE)
-
     def ended(self, channel: Channel, cancel: Cancel) -> Ended:
         """How what ran on a channel has ended, when its output has."""
         # The status may follow the end of output; the server's close of the channel ends the wait.
-        while not channel.status_event.wait(_IDLE_SECONDS):
-            pass
+        wait_for_status(channel, None)
         if channel.exit_status >= 0:
             return Ended(channel.exit_status)
         # A connection that dies ends its channels first (transport.py: `run`), so only an answer tells.
@@ -369,7 +365,4 @@ class CommandPipe:
 
 def _check_deadline(guard: Guard, seconds: float | None) -> None:
     if guard.expired and seconds is not None:
-        raise TimedOut(
-            f"not done within {seconds:g} s",
-            hint="--timeout gives it longer",
-        )
+        raise late(seconds)

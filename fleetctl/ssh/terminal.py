@@ -12,7 +12,8 @@ from paramiko import Channel, Message
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import RequestRefused
-from fleetctl.ssh.session import Ended, Receive, Session
+from fleetctl.ssh.session import Ended, Session
+from fleetctl.ssh.stream.hearing import Receive
 from fleetctl.ssh.translate import FOREIGN
 
 _CHANNEL_REQUEST = bytes([98])

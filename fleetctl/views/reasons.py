@@ -13,4 +13,14 @@ def reason(outcome: Outcome) -> str:
         return f"exit {outcome.exit_code}" + (f": {outcome.error.message}" if outcome.error else "")
     if outcome.signalled:
         return outcome.error.message if outcome.error else "killed by a signal"
-    return f"{outcome.status}: {outcome.error.message}" if outcome.error is not None else str(outcome.status)
+    words = f"{outcome.status}: {outcome.error.message}" if outcome.error is not None else str(outcome.status)
+    return words + _what_became_of_it(outcome)
+
+
+def _what_became_of_it(outcome: Outcome) -> str:
+    """Of what was begun on the host, where we would not wait for its end."""
+    if outcome.killed:
+        return "; killed"
+    if outcome.status in {Status.TIMEOUT, Status.CANCELLED} and not outcome.remote_ended:
+        return "; may still run there"
+    return ""

@@ -17,7 +17,8 @@ from fleetctl.errors import Overdue
 from fleetctl.events import Event, HostFinished, HostStarted, Output, RunFinished, RunStarted, Status
 from fleetctl.operations.command import Command
 from fleetctl.rollout import Means, roll_out
-from fleetctl.ssh.session import Ended, Receive
+from fleetctl.ssh.session import Ended
+from fleetctl.ssh.stream.hearing import Receive
 from tests.support.pools import PlayedPool, as_pool, hosts
 
 

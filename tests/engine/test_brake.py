@@ -15,7 +15,8 @@ from fleetctl.engine.threads import ThreadEngine
 from fleetctl.errors import ConnectionRefused, Overdue
 from fleetctl.events import HostFinished, HostStarted, Outcome, Status
 from fleetctl.operations.command import Command
-from fleetctl.ssh.session import Ended, Receive
+from fleetctl.ssh.session import Ended
+from fleetctl.ssh.stream.hearing import Receive
 from tests.support.pools import PlayedPool, as_pool, hosts
 
 PATIENCE = 30.0

@@ -14,7 +14,8 @@ from fleetctl.engine.task import Policy, Task
 from fleetctl.engine.threads import ThreadEngine
 from fleetctl.events import Event, HostFinished, Outcome, Output, Status
 from fleetctl.operations.command import Command
-from fleetctl.ssh.session import Ended, Receive
+from fleetctl.ssh.session import Ended
+from fleetctl.ssh.stream.hearing import Receive
 from tests.support.pools import Play, PlayedPool, as_pool, hosts
 
 PATIENCE = 30.0

@@ -117,7 +117,8 @@ def test_a_command_past_its_time_is_a_time_out(fleetctl: Fleetctl, fifty: Path) 
     ran = fleetctl("run", "-i", fifty, "-t", "h[001-003]", "--timeout", "1s", "-o", "json", line)
     assert ran.exit_code == 3
     for host in ran.json["hosts"]:
-        assert (host["status"], host["stdout"], host["remote_ended"]) == ("timeout", "begun\n", False)
+        assert (host["status"], host["stdout"], host["remote_ended"]) == ("timeout", "begun\n", True)
+        assert host["killed"]
 
 
 def test_json_is_one_document_with_every_host(fleetctl: Fleetctl, fifty: Path) -> None:

@@ -15,6 +15,8 @@ from fleetctl.ssh.rights.prelude import Mark, Prelude
 START, BEGAN = Mark("start-1", "111"), Mark("began-2", "222")
 QUESTION = re.compile(rb"prompt-3")
 TWO: tuple[Stream, ...] = ("stdout", "stderr")
+BEGINS: dict[Stream, bytes] = {"stdout": b"began-22224711 .", "stderr": b"began-2222"}
+"""Without a /proc there is no more than the number of the process."""
 
 
 def new(*streams: Stream) -> Prelude:
@@ -28,12 +30,13 @@ def begin(prelude: Prelude) -> None:
 
 @given(data=st.data(), noise=st.binary(max_size=40), words=st.binary(max_size=40), output=st.binary(max_size=80))
 def test_noise_words_and_output_are_told_apart(data: st.DataObject, noise: bytes, words: bytes, output: bytes) -> None:
-    whole = noise + str(START).encode() + words + str(BEGAN).encode() + output
+    whole = noise + str(START).encode() + words + str(BEGAN).encode() + b"4711 11 7." + output
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=12)))
     prelude = new("stdout")
     for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         prelude.hear("stdout", whole[begin:end])
     assert prelude.begun
+    assert prelude.place == (4711, 11, 7)
     assert b"".join(piece for _, piece in prelude.rest) == output
     assert prelude.said.encode(errors="replace").startswith(words.decode(errors="replace").encode(errors="replace"))
 
@@ -45,10 +48,11 @@ def test_it_has_begun_when_both_streams_have() -> None:
     streams: tuple[Stream, ...] = ("stderr", "stdout")
     begun = []
     for stream in streams:
-        prelude.hear(stream, f"began-2222{stream[3:]}".encode())
+        prelude.hear(stream, BEGINS[stream] + stream[3:].encode())
         begun.append(prelude.begun)
     assert begun == [False, True]
     assert prelude.rest == [("stderr", b"err"), ("stdout", b"out")]
+    assert prelude.place == (4711,)
 
 
 def test_a_mark_that_is_quoted_with_a_blank_is_none() -> None:
@@ -80,7 +84,7 @@ def test_questions_in_the_output_are_output() -> None:
     prelude = new()
     begin(prelude)
     for stream in TWO:
-        prelude.hear(stream, b"began-2222prompt-3 start-1111 began-2222")
+        prelude.hear(stream, BEGINS[stream] + b"prompt-3 start-1111 began-2222")
     assert not prelude.asks
     assert prelude.rest[0] == ("stdout", b"prompt-3 start-1111 began-2222")
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 from fleetctl.cancel import Cancel
 from fleetctl.model import Host, Login
 from fleetctl.ssh.pool import Pool
-from fleetctl.ssh.session import Ended, Receive, Session
+from fleetctl.ssh.session import Ended, Session
+from fleetctl.ssh.stream.hearing import Receive
 
 Play = Callable[[str, Receive, Cancel], Ended]
 """What running a command does: the host's name, where output goes, the flag."""

@@ -51,7 +51,15 @@ def test_quiet_tells_only_of_hosts_that_are_not_ok() -> None:
 def test_commands_that_may_still_run_are_told() -> None:
     outcome = Outcome(Status.CANCELLED, error=ErrorFacts("cancelled", "interrupted"), remote_ended=False)
     told = verdict(over([HostFinished(host=name, outcome=outcome) for name in ("a1", "a2")], "interrupted"))
+    assert "  cancelled    a[1-2]  interrupted; may still run there\n" in told
     assert told.endswith("what was begun there may still run: a[1-2]\n")
+
+
+def test_commands_that_were_killed_are_told() -> None:
+    outcome = Outcome(Status.TIMEOUT, error=ErrorFacts("timed-out", "not done within 5 s"), killed=True)
+    told = verdict(over([HostFinished(host="a", outcome=outcome)]))
+    assert "  timeout      a  not done within 5 s; killed\n" in told
+    assert "still run" not in told
 
 
 def test_a_run_that_was_called_off_says_why() -> None:

@@ -7,6 +7,7 @@ of ours as the other user. That writes the other mark and becomes what is wanted
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 
 import msgspec
@@ -49,14 +50,46 @@ done
 }}
 sweep; sleep 2; sweep
 """
+# $1 is a process, $2 and $3 are its group and session where the host could tell; our own are never among them.
+_END = """
+exec 2>/dev/null
+give_up() { echo 'fleetctl: unknown'; exit; }
+group_of() { [ -n "$2" ] && echo "$2" || ps -o pgid= -p "$1"; }
+is_member() { [ "$4" = "$session" ] && [ "$1" != Z ]; }
+members() {
+for place in /proc/[0-9]*; do
+line=; read -r line <"$place/stat" && is_member ${line##*') '} && echo "${place#/proc/}"
+done
+}
+lives() { if [ -n "$session" ]; then [ -n "$(members)" ]; else kill -s 0 -- "-$group"; fi; }
+wait_out() {
+round=0
+while lives; do
+[ "$round" -ge "$1" ] && return 1
+round=$((round + 1))
+sleep 0.2 || sleep 1
+done
+}
+group=$(group_of "$1" "$2" | tr -cd 0-9) session=$3
+case $group in ''|0|1) give_up;; esac
+[ "$group" != "$(ps -o pgid= -p $$ | tr -cd 0-9)" ] || give_up
+kill -s TERM -- "-$group"
+wait_out 12 && echo 'fleetctl: 0 left' && exit
+kill -s KILL -- "-$group"
+[ -z "$session" ] || kill -s KILL $(members)
+wait_out 5 && echo 'fleetctl: 0 left' && exit
+give_up
+"""
 # $1 $2 of it are the halves of the mark, $3 is LC_ALL as it was, $4 what `stty -g` said. sudo and PAM are asked in
 # English, and the command gets the language of the login again.
 _INNER = """
 case $3 in '') unset LC_ALL;; *) LC_ALL=$3; export LC_ALL;; esac
 {settings}
-printf %s%s "$1" "$2"{both}
+printf '%s%s%s.' "$1" "$2" "{place}"{both}
 {go}{then}
 """
+# Its process, and the group and session of that where there is a /proc.
+_PLACE = """$$ $(read -r line 2>/dev/null </proc/$$/stat && { f() { echo "$3 $4"; }; f ${line##*') '}; })"""
 _INNER_AGAIN = 'exec /bin/sh -c "$(printf %b "$1")" "$2" "$3" "$4" "$5" "$6"'
 _OUTER = """
 set +x
@@ -118,6 +151,11 @@ def serving_files() -> Errand:
     return Errand(_SERVE, waits=True)
 
 
+def ending(place: Sequence[int]) -> Errand:
+    """Ends a process with all of its group and session: `place` is what it told of itself when it began."""
+    return Errand(f"set -- {' '.join(map(str, place))}\n{_END}")
+
+
 def sweeping() -> Errand:
     """Removes the temporary names that it is told, a line each, unless it is DISMISSED."""
     return Errand(_SWEEP)
@@ -129,7 +167,7 @@ def become(elevation: Elevation, errand: Errand, ends: Ends) -> tuple[str, Prelu
     on_terminal = ends is not Ends.PIPES
     both = "" if on_terminal else '; printf %s%s "$1" "$2" >&2'
     inner = _INNER.format(
-        settings=_SETTINGS[ends], both=both, go="read -r go; " if errand.waits else "", then=errand.script
+        settings=_SETTINGS[ends], place=_PLACE, both=both, go="read -r go; " if errand.waits else "", then=errand.script
     )
     line = hidden(errand.line)
     if elevation.method is ElevationMethod.SU:  # which hands it to whichever shell the other user has

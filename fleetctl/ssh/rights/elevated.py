@@ -10,17 +10,20 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from types import TracebackType
 
 from paramiko import Channel
 
-from fleetctl.cancel import Cancel
+from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import ToolMissing
 from fleetctl.model import Elevation, ElevationMethod, Host
 from fleetctl.ssh.any_shell import hidden
-from fleetctl.ssh.login.guard import Guard
+from fleetctl.ssh.ending import KILL_SECONDS, Watch, nothing_left
+from fleetctl.ssh.ending import SECONDS as ENDING_SECONDS
+from fleetctl.ssh.login.guard import Guard as PasswordGuard
 from fleetctl.ssh.rights import refusals
-from fleetctl.ssh.rights.becoming import DISMISSED, GO, Ends, Errand, become, running, serving_files, sweeping
+from fleetctl.ssh.rights.becoming import DISMISSED, GO, Ends, Errand, become, ending, running, serving_files, sweeping
 from fleetctl.ssh.rights.plain_text import PlainText
 from fleetctl.ssh.rights.prelude import Prelude
 from fleetctl.ssh.session import (
@@ -29,11 +32,11 @@ from fleetctl.ssh.session import (
     WINDOW_SIZE,
     CommandPipe,
     Ended,
-    Receive,
     Session,
 )
 from fleetctl.ssh.sftp.client import Sftp
-from fleetctl.ssh.stream.feeding import Stdin
+from fleetctl.ssh.stream.feeding import Stdin, end_input
+from fleetctl.ssh.stream.hearing import Receive
 from fleetctl.ssh.translate import FOREIGN
 
 _SECONDS = 30.0
@@ -55,7 +58,7 @@ class Elevated:
         guard: asked before a password is sent.
     """
 
-    def __init__(self, session: Session, host: Host, elevation: Elevation, guard: Guard) -> None:
+    def __init__(self, session: Session, host: Host, elevation: Elevation, guard: PasswordGuard) -> None:
         self._session = session
         self._host = host
         self._elevation = elevation
@@ -88,6 +91,7 @@ class Elevated:
         cancel: Cancel,
         *,
         timeout: float | None = None,
+        silence: float | None = None,
         stdin: Stdin | None = None,
         pty: bool = False,
     ) -> Ended:
@@ -95,14 +99,18 @@ class Elevated:
 
         Raises: as `Session.run`; ElevationDenied and Withheld, before anything was begun.
         """
-        with self.within(timeout, cancel):
+        with self.within(timeout, cancel) as guard:
             if pty:
-                with self._opened(running(command), Ends.TERMINAL, cancel, WINDOW_SIZE) as (channel, prelude):
-                    return self._followed(channel, prelude, receive, cancel, stdin)
-            errand = running(command, input_from="" if stdin else "/dev/null")
-            with self._begun(errand, Ends.BARE, cancel, WINDOW_SIZE) as (channel, prelude):
-                taken = PlainText(stdin) if stdin and self._terminal else stdin
-                return self._followed(channel, prelude, receive, cancel, taken)
+                opened = self._opened(running(command), Ends.TERMINAL, cancel, WINDOW_SIZE)
+            else:
+                errand = running(command, input_from="" if stdin else "/dev/null")
+                opened = self._begun(errand, Ends.BARE, cancel, WINDOW_SIZE)
+            with opened as (channel, prelude):
+                watch = Watch(guard, timeout, silence, partial(self._end, channel, prelude))
+                taken = PlainText(stdin) if stdin and self._terminal and not pty else stdin
+                for stream, data in prelude.rest:
+                    receive(stream, data)
+                return self._session.follow(channel, receive, cancel, watch, stdin=taken, typed=prelude.on_terminal)
 
     @contextmanager
     def sftp(self, cancel: Cancel) -> Iterator[Sftp]:
@@ -156,7 +164,7 @@ class Elevated:
         """As `Session.round_trip`."""
         self._session.round_trip(cancel)
 
-    def within(self, seconds: float | None, cancel: Cancel) -> AbstractContextManager[None]:
+    def within(self, seconds: float | None, cancel: Cancel) -> AbstractContextManager[Guard]:
         """As `Session.within`."""
         return self._session.within(seconds, cancel)
 
@@ -168,12 +176,14 @@ class Elevated:
         method = self._parties.method
         return ToolMissing(f"{method} there wants a terminal, and tar cannot work through one", hint="--via sftp")
 
-    def _followed(
-        self, channel: Channel, prelude: Prelude, receive: Receive, cancel: Cancel, stdin: Stdin | None
-    ) -> Ended:
-        for stream, data in prelude.rest:
-            receive(stream, data)
-        return self._session.follow(channel, receive, cancel, stdin=stdin, typed=prelude.on_terminal)
+    def _end(self, channel: Channel, prelude: Prelude, receive: Receive, clock: Cancel) -> bool:
+        """Only the other user may signal what runs, so that one must do it."""
+        said = bytearray()
+        with self._begun(ending(prelude.place), Ends.BARE, clock, WINDOW_SIZE) as (second, words):
+            end_input(second)
+            said += b"".join(data for _, data in words.rest)
+            self._session.hear(second, lambda _, data: said.extend(data), lambda: False, ENDING_SECONDS)
+        return nothing_left(bytes(said)) and self._session.closes(channel, receive, KILL_SECONDS)
 
     @contextmanager
     def _begun(

@@ -1,6 +1,7 @@
 """What is said on a channel before the other user's command begins, told apart from what the command says.
 
-Two marks that nobody can know enclose it: our own script writes the first, the other user's shell the second. What
+Two marks that nobody can know enclose it: our own script writes the first, the other user's shell the second, with
+the numbers of its process, and of the group and session of that, behind it. What
 comes before is noise of start-up files, what lies between are the words of sudo, su or doas, and what comes after is
 never looked at, so no output can pass for a question.
 """
@@ -18,6 +19,8 @@ from fleetctl.errors import ElevationDenied
 from fleetctl.events import Stream
 
 _MOST_SAID = 64 * 1024
+_MOST_PLACE = 64
+_END_OF_PLACE = b"."
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -41,7 +44,7 @@ class Prelude:
         start: the mark that is written before.
         began: the mark that is written when the command begins.
         question: what a question for the password looks like.
-        streams: where both marks are written.
+        streams: where both marks are written; the numbers on the first.
     """
 
     def __init__(self, start: Mark, began: Mark, question: re.Pattern[bytes], streams: Sequence[Stream]) -> None:
@@ -51,6 +54,9 @@ class Prelude:
         self._parts: dict[Stream, _Part] = dict.fromkeys(streams, _Part.NOISE)
         self._held: dict[Stream, bytes] = dict.fromkeys(streams, b"")
         """The end of what came on each, in which a mark may have begun."""
+        self._numbered = streams[0]
+        self.place: tuple[int, ...] = ()
+        """The numbers, as many as the host knows."""
         self._said = bytearray()
         self._answered = 0
         self.rest: list[tuple[Stream, bytes]] = []
@@ -106,6 +112,8 @@ class Prelude:
             data = self._after_start(stream, data)
         if self._parts[stream] is _Part.WORDS:
             data = self._after_began(stream, data)
+        if self._parts[stream] is _Part.PLACE:
+            data = self._after_place(stream, data)
         if self._parts[stream] is _Part.COMMAND and data:
             self.rest.append((stream, data))
 
@@ -126,11 +134,21 @@ class Prelude:
         if not mark:
             self._held[stream] = before[1 - len(self._began) :]
             return b""
+        self._parts[stream], self._held[stream] = _Part.PLACE if stream == self._numbered else _Part.COMMAND, b""
+        return after
+
+    def _after_place(self, stream: Stream, data: bytes) -> bytes:
+        numbers, end, after = (self._held[stream] + data).partition(_END_OF_PLACE)
+        if not end:
+            self._held[stream] = numbers[:_MOST_PLACE]
+            return b""
         self._parts[stream] = _Part.COMMAND
+        self.place = tuple(int(number) for number in numbers.split() if number.isdigit())
         return after
 
 
 class _Part(Enum):
     NOISE = "noise"
     WORDS = "words"
+    PLACE = "place"
     COMMAND = "command"

@@ -1,0 +1,193 @@
+"""Ends what was begun on a channel: the process group by the protocol's own signals, and what is left of it by a look.
+
+sshd gives each command a process group, and signals it when asked to (RFC 4254, 6.9; OpenSSH since 7.9): TERM, and
+KILL where that is not obeyed. It refuses where it has a command of its own in place of ours. So where it obeys, a
+second command does not begin the first one anew, and may look for what has survived.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from paramiko import Channel, Message
+
+from fleetctl.cancel import Cancel, Guard
+from fleetctl.errors import Cancelled, FleetError, TimedOut
+from fleetctl.ssh.any_shell import sh
+from fleetctl.ssh.stream.hearing import Receive
+from fleetctl.ssh.translate import FOREIGN
+
+SECONDS = 8.0
+"""For all of it; then the connection is cut."""
+GRACE_SECONDS = 2.5
+"""Between TERM and KILL."""
+KILL_SECONDS = 1.0
+"""For the end of what was killed to be told."""
+_REPLY_SECONDS = 2.0
+_log = logging.getLogger("fleetctl.ssh")
+_CHANNEL_REQUEST = bytes([98])
+_REFUSES_FORCED = re.compile(r"SSH-2\.0-(OpenSSH_|fleetctl-lab)")
+"""Servers that obey a signal only where what runs is what was asked for; others may not be so particular."""
+
+_TOLD = re.compile(rb"fleetctl: (\d+) left\s*\Z")
+
+# What the connection has begun has its very SSH_CONNECTION, which nothing else has. What has not, but has outlived its
+# session's leader, came to be after the connection and is in our control group, may be ours all the same: sudo, say.
+# Sessions whose leader is alive and a child of sshd's process are those of other channels.
+_SURVEY = """
+exec 2>/dev/null
+give_up() { echo 'fleetctl: unknown'; exit; }
+facts() {
+line=; read -r line <"/proc/$1/stat" || return 1
+case $line in *') '*) ;; *) return 1;; esac
+set -- ${line##*') '}
+state=$1 parent=$2 session=$4 began=${20}
+}
+leads() { [ "$1" = "$own" ] || { facts "$1" && [ "$state" != Z ] && [ "$parent" = "$PPID" ]; }; }
+attached() {
+for end in 1 2; do
+case $(readlink "/proc/$1/fd/$end") in pipe:*|socket:*|/dev/pts/*) return 0;; esac
+done
+return 1
+}
+doubtful() {
+[ "$began" -ge "$since" ] && [ "$session" -gt 0 ] && [ ! -d "/proc/$session" ] || return 1
+[ "$(cat "/proc/$1/cgroup")" = "$group" ] || return 1
+! tr '\\0' '\\n' <"/proc/$1/environ" | grep -q '^SSH_CONNECTION='
+}
+survey() {
+left=0
+ours=" $(grep -lzxF -e "SSH_CONNECTION=$SSH_CONNECTION" /proc/[0-9]*/environ | tr '\\n' ' ')"
+case $ours in *" /proc/$$/environ "*) ;; *) give_up;; esac
+for place in /proc/[0-9]*; do
+pid=${place#/proc/}
+facts "$pid" && [ "$session" != "$own" ] || continue
+case $state in Z|X) continue;; esac
+case $ours in
+*" $place/environ "*)
+leads "$session" && continue
+[ "$1" = kill ] && attached "$pid" && kill -KILL "$pid"
+left=$((left + 1));;
+*) doubtful "$pid" && left=$((left + 1));;
+esac
+done
+}
+[ -r /proc/1/stat ] && [ -n "$SSH_CONNECTION" ] || give_up
+facts $$ || give_up
+own=$session group=$(cat /proc/$$/cgroup)
+facts "$PPID" || give_up
+since=$began
+for round in 1 2 3 4 5 6 7 8; do
+survey "$1"
+[ "$left" = 0 ] && break
+sleep 0.2 || sleep 1
+done
+echo "fleetctl: $left left"
+"""
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """How long a command may run, and how it is ended then.
+
+    Args:
+        guard: of the time that it has in all, `timeout` seconds.
+        silence: seconds for which it may say nothing.
+        end: ends it, handing over what it still says, and tells whether nothing is known to be left of it.
+    """
+
+    guard: Guard
+    timeout: float | None
+    silence: float | None
+    end: Callable[[Receive, Cancel], bool]
+
+    def ended(self, receive: Receive, cancel: Cancel, abort: Callable[[], None]) -> FleetError:
+        """End it, and cut the connection when it is not known to have ended. Returns: why that was done."""
+        if cancel.is_set():
+            error: FleetError = Cancelled(cancel.reason)
+        elif self.guard.active and self.silence is not None:
+            error = TimedOut(f"no output for {self.silence:g} s", hint="--idle-timeout gives it longer")
+        else:
+            error = late(self.timeout or 0.0)
+        self.guard.release()
+        error.killed = False
+        try:
+            # The run's own clock has run out, and its flag may be set.
+            with cancel.afterwards.guard(SECONDS, abort) as guard:
+                error.killed = self.end(receive, cancel.afterwards) and not guard.expired
+        except (FleetError, *FOREIGN) as failure:
+            _log.info("what was begun may still run: %s", failure)
+        finally:
+            if not error.killed:
+                abort()
+        return error
+
+
+def late(seconds: float) -> TimedOut:
+    return TimedOut(f"not done within {seconds:g} s", hint="--timeout gives it longer")
+
+
+def survey(*, kill: bool) -> str:
+    """The command line that tells how much is left of what the connection has begun, other channels aside.
+
+    Args:
+        kill: whatever holds on to the streams of a channel; what has let go of them may be meant to stay.
+    """
+    return sh(_SURVEY, ["kill" if kill else "look"])
+
+
+def nothing_left(said: bytes) -> bool:
+    """Whether it, or what ends another user's processes, knows that nothing is left."""
+    told = _TOLD.search(said)
+    return told is not None and int(told[1]) == 0
+
+
+def end_group(
+    channel: Channel, banner: str, closes: Callable[[float], bool], survivors: Callable[[bool], bytes]
+) -> bool:
+    """End what was begun on the channel. Returns: whether it is known that nothing of it is left.
+
+    Args:
+        banner: what the server calls itself.
+        closes: whether it closes the channel within some seconds.
+        survivors: what a `survey` says, that kills or does not.
+
+    Raises: our errors, and FOREIGN.
+    """
+    if not _signal(channel, "TERM"):
+        return False
+    if closes(GRACE_SECONDS):
+        return _known(banner) and nothing_left(survivors(False))
+    # A refusal means that the leader of the group is no more: it was signalled before.
+    if _signal(channel, "KILL"):
+        if closes(KILL_SECONDS):
+            return _known(banner) and nothing_left(survivors(False))
+        if _signal(channel, "KILL"):
+            return False
+    channel.close()  # there may be room for one at a time
+    return _known(banner) and nothing_left(survivors(True))
+
+
+def _known(banner: str) -> bool:
+    return _REFUSES_FORCED.match(banner) is not None
+
+
+def _signal(channel: Channel, name: str) -> bool:
+    """Whether the server has sent that signal to what runs on the channel. When it refuses, the channel is closed."""
+    request = Message()
+    request.add_byte(_CHANNEL_REQUEST)
+    request.add_int(channel.remote_chanid)
+    request.add_string("signal")
+    request.add_boolean(True)
+    request.add_string(name)
+    private: Any = channel
+    try:
+        private._event_pending()  # noqa: SLF001 - there is no public way
+        private.transport._send_user_message(request)  # noqa: SLF001
+        answered = private.event.wait(_REPLY_SECONDS)
+    except FOREIGN:
+        return False
+    return bool(answered and private.event_ready)
