@@ -17,6 +17,9 @@ SCHEMA_VERSION = 1
 
 Stream = Literal["stdout", "stderr"]
 
+_CUT_SHORT = {"stopped", "overdue"}
+"""Codes of errors that say so of a run, not of a host."""
+
 Action = Literal["sent", "fetched", "linked", "made", "unchanged", "skipped", "deleted", "failed"]
 """What became of a file; `made` is a directory."""
 
@@ -95,6 +98,12 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     timings: dict[str, float] = {}
     totals: Totals | None = None
     note: str = ""
+
+    @property
+    def unfinished(self) -> bool:
+        """The run ended before this host's part did, or before it began: it is left to be done."""
+        cut = self.error is not None and self.error.code in _CUT_SHORT
+        return self.status is Status.CANCELLED or cut
 
 
 class _Happening(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):

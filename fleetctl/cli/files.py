@@ -10,6 +10,7 @@ from fleetctl.cli.expand import expanded
 from fleetctl.cli.file_options import FileOptions, GetOptions, PutOptions
 from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, SelectionBesideFiles
+from fleetctl.cli.rollout_options import Batches, Limits
 
 
 @expanded
@@ -21,6 +22,8 @@ def put(
     files: FileOptions,
     puts: PutOptions,
     pace: Pace,
+    limits: Limits,
+    batches: Batches,
     output: Output,
     guards: Guards,
 ) -> None:
@@ -34,7 +37,8 @@ def put(
     from fleetctl.cli.running import carry_out
 
     make = put_operation(words, files, puts, output)
-    raise typer.Exit(carry_out(make, Orders("put", selection, access, pace, output, privilege, guards)))
+    orders = Orders("put", selection, access, pace, output, privilege, guards, limits=limits, batches=batches)
+    raise typer.Exit(carry_out(make, orders))
 
 
 @expanded
@@ -46,6 +50,7 @@ def get(
     files: FileOptions,
     gets: GetOptions,
     pace: Pace,
+    limits: Limits,
     output: Output,
     guards: Guards,
 ) -> None:
@@ -59,4 +64,4 @@ def get(
     from fleetctl.cli.running import carry_out
 
     make = get_operation(words, files, gets, output)
-    raise typer.Exit(carry_out(make, Orders("get", selection, access, pace, output, privilege, guards)))
+    raise typer.Exit(carry_out(make, Orders("get", selection, access, pace, output, privilege, guards, limits=limits)))

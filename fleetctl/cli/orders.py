@@ -6,6 +6,7 @@ import msgspec
 
 from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
+from fleetctl.cli.rollout_options import Batches, Limits
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -23,3 +24,5 @@ class Orders(msgspec.Struct, frozen=True):
     output: Output = Output()
     privilege: Privilege | None = None
     guards: Guards = Guards()
+    limits: Limits = Limits()
+    batches: Batches = Batches()

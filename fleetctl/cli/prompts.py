@@ -39,9 +39,12 @@ def ask_secret(prompt: str) -> Secret:
 
 def confirm(question: str) -> bool:
     """Yes or no from a person; no where stdin or stderr is not a terminal."""
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    return typer.confirm(question, err=True)
+    return somebody_reads() and typer.confirm(question, err=True)
+
+
+def somebody_reads() -> bool:
+    """Whether stdin and stderr are a terminal."""
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr.isatty())
 
 
 def person() -> FileIO | None:

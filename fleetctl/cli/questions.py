@@ -1,4 +1,7 @@
-"""A server's question at login, put to the person at the terminal, while everything else that writes there waits."""
+"""A question in mid-run, put to the person at the terminal, while everything else that writes there waits.
+
+A server's at login; our own between batches.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from fleetctl.views import Screen, sanitize
 _TERMINAL = "/dev/tty"
 _LOOK_SECONDS = 0.2
 _MOST_CHARACTERS = 500
+_ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "": False}
 _ECHO_FLAGS = 3
 """Where termios.tcgetattr has the flags that ECHO is one of."""
 
@@ -29,13 +33,35 @@ def at_terminal(screen: Screen) -> Callable[[str, bool, Cancel], Secret] | None:
 
     def ask(question: str, shown: bool, cancel: Cancel) -> Secret:
         with screen.held():
-            return _typed(question, cancel, shown=shown)
+            typed = _typed(question, cancel, shown=shown)
+        if not typed:
+            raise SecretError("nothing was typed", hint="run it again and type it")
+        return Secret(typed)
 
     return ask
 
 
-def _typed(question: str, cancel: Cancel, *, shown: bool) -> Secret:
-    """Raises: SecretError when nothing was typed, or no text; Cancelled."""
+def agreement_at_terminal(screen: Screen) -> Callable[[str, Cancel], bool]:
+    """What asks the person there for a yes or no, until it is one.
+
+    Nothing, the end of input, and a terminal that is gone, are a no.
+    """
+
+    def agrees(question: str, cancel: Cancel) -> bool:
+        answer = "?"
+        with screen.held():
+            while answer not in _ANSWERS:
+                try:
+                    answer = _typed(f"{question} [y/N]: ", cancel, shown=True).strip().lower()
+                except SecretError:
+                    return False
+        return _ANSWERS[answer]
+
+    return agrees
+
+
+def _typed(question: str, cancel: Cancel, *, shown: bool) -> str:
+    """Raises: SecretError when it is no text, or the terminal is gone; Cancelled."""
     lines = [sanitize(line)[:_MOST_CHARACTERS] for line in question.split("\n")]
     try:
         terminal = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
@@ -47,9 +73,7 @@ def _typed(question: str, cancel: Cancel, *, shown: bool) -> Secret:
             os.close(terminal)
     except (OSError, termios.error) as error:
         raise SecretError(f"the terminal is gone: {error}", hint="run it again") from error
-    if not typed:
-        raise SecretError("nothing was typed", hint="run it again and type it")
-    return Secret(typed)
+    return typed
 
 
 @contextmanager

@@ -82,7 +82,9 @@ def _policy(orders: Orders) -> dict[str, Any]:
     """How it is carried out, where that is not as always."""
     pace = {"fanout": orders.pace.fanout} | _said(orders.pace)
     rights = {} if orders.privilege is None else _said(orders.privilege)
-    return pace | rights
+    rollout = _said(orders.limits) | _said(orders.batches)
+    rollout.pop("check", None)  # it stands in argv, where secrets are masked
+    return pace | rights | rollout
 
 
 def _said(options: msgspec.Struct) -> dict[str, Any]:

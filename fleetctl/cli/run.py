@@ -9,6 +9,7 @@ import typer
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, Surroundings, TargetWords
+from fleetctl.cli.rollout_options import Batches, Limits
 
 
 @expanded
@@ -19,6 +20,8 @@ def run(
     privilege: Privilege,
     surroundings: Surroundings,
     pace: Pace,
+    limits: Limits,
+    batches: Batches,
     output: Output,
     guards: Guards,
 ) -> None:
@@ -38,15 +41,19 @@ def run(
         silence=surroundings.idle_timeout,
     )
     stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin or takes_stdin(selection))
-    raise typer.Exit(carry_out(operation, Orders("run", selection, access, pace, output, privilege, guards), stdin))
+    orders = Orders("run", selection, access, pace, output, privilege, guards, limits=limits, batches=batches)
+    raise typer.Exit(carry_out(operation, orders, stdin))
 
 
 @expanded
-def ping(selection: Selection, access: Access, pace: Pace, output: Output, words: TargetWords = None) -> None:
+def ping(
+    selection: Selection, access: Access, pace: Pace, limits: Limits, output: Output, words: TargetWords = None
+) -> None:
     """Connect and log in to many hosts, and time one round trip each."""
     from fleetctl.cli.orders import Orders
     from fleetctl.cli.running import carry_out
     from fleetctl.cli.selecting import with_words
     from fleetctl.operations.ping import Ping
 
-    raise typer.Exit(carry_out(Ping(), Orders("ping", with_words(selection, words or []), access, pace, output)))
+    orders = Orders("ping", with_words(selection, words or []), access, pace, output, limits=limits)
+    raise typer.Exit(carry_out(Ping(), orders))

@@ -15,13 +15,15 @@ import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.auditing import audits_of, put_down
+from fleetctl.cli.going_on import GoOn
 from fleetctl.cli.guarding import agree, alone
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
+from fleetctl.cli.options import Access, Pace, Privilege, Selection
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.recording import origin_of, recorders
+from fleetctl.cli.rolling import agreement, order_of, plan_of, teller
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.sources import load_inventory
@@ -35,7 +37,7 @@ from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.sizes import counted
-from fleetctl.views import Consumer, Footer, NotOk, Screen
+from fleetctl.views import BatchLines, Consumer, Footer, NotOk, Screen, Underway
 
 
 def carry_out(
@@ -52,28 +54,31 @@ def carry_out(
     selection, output, guards = orders.selection, orders.output, orders.guards
     set_verbosity(output.verbose)
     settings = load_settings()
+    plan = plan_of(orders)
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
     fleet = open_fleet(selection, orders.access, orders.pace, orders.privilege, screen)
+    agrees = agreement(plan, screen, yes=output.yes)
     dry = output.dry_run and not callable(operation)  # files are looked at on the hosts, to say what would be done
     choose = fleet.places if dry else fleet.hosts
-    hosts = choose(*wanted(selection), exclude=unwanted(selection))
+    hosts = choose(*wanted(selection), exclude=unwanted(selection), arrange=order_of(orders.limits))
     warn_about(hosts)
     made = operation(hosts) if callable(operation) else operation
     if not output.dry_run and not output.yes:
         agree(made, [host.name for host in hosts], guards, settings.confirm)
     with ExitStack() as stack:
         cancel = stack.enter_context(Cancel())
-        stack.enter_context(Interrupts(cancel))
+        underway = Underway(screen.clock)
+        stack.enter_context(Interrupts(cancel, tell=teller(screen, underway, cancel)))
         if not output.dry_run:
             stack.enter_context(alone(made, len(hosts), guards, settings.locks, cancel))
         origin = origin_of(orders, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin)
-        seen = _consumers(screen, output)
-        consumers: list[Consumer] = [*audits, *recorders(orders, settings, origin, screen), *seen]
+        kept = recorders(orders, settings, origin, screen)
+        consumers: list[Consumer] = [*audits, *kept, *_consumers(screen, orders, underway, kept=bool(kept))]
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
-        events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry)
+        events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry, rollout=plan, agree=agrees)
         result = publish(events, consumers, cancel)
     tell_unwritten(result.unwritten)
     return put_down(audits, result.exit_code(largest=output.largest))
@@ -178,13 +183,19 @@ def warn_about(hosts: Sequence[Host]) -> None:
         warn(f"agent forwarded to {counted(forwarded, 'host')}: root there can use your keys")
 
 
-def _consumers(screen: Screen, output: Output) -> list[Consumer]:
+def _consumers(screen: Screen, orders: Orders, underway: Underway, *, kept: bool) -> list[Consumer]:
+    """What knows how far the run is, what is seen of it, and how to go on at last."""
+    output = orders.output
     look = msgspec.structs.replace(output, save=None) if output.dry_run else output
     views = views_of(screen, look)
-    left: list[Consumer] = []
+    lasting: list[Consumer] = [underway]
     if output.failed_to is not None and not output.dry_run:
-        left = [NotOk(output.failed_to)]
-    return [*left, *views] if output.quiet else [*left, Footer(screen), *views]
+        lasting.append(NotOk(output.failed_to))
+    lines = BatchLines(screen, quiet=output.quiet)
+    if output.quiet:
+        return [*lasting, lines, *views]
+    go_on = GoOn(screen, sys.argv[1:], kept=kept, picked=orders.limits.pick is not None)
+    return [*lasting, Footer(screen, underway), lines, *views, go_on]
 
 
 @contextmanager

@@ -1,14 +1,18 @@
-"""Words of the command line that become values: durations, rates, permissions and NAME=VALUE pairs."""
+"""Words of the command line that become values: durations, rates, permissions, shares and NAME=VALUE pairs."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import typer
 
 from fleetctl.durations import seconds_in
+from fleetctl.shares import share_in, shares_in
 from fleetctl.sizes import bytes_in
 
+ASK = "ask"
+"""The value of --pause that is no span of time."""
 _PERMISSIONS = re.compile(r"0?[0-7]{3,4}")
 _SLOWEST = 1000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
@@ -46,3 +50,27 @@ def variable(values: list[str]) -> list[str]:
         if not _VARIABLE.fullmatch(value):
             raise typer.BadParameter(f"{value!r} is not NAME=VALUE")
     return values
+
+
+def steps(text: str) -> str:
+    """Checks that it is `1,10%,50%`, or nothing. Raises: typer.BadParameter."""
+    return _readable(text, shares_in)
+
+
+def budget(text: str | None) -> str | None:
+    """Checks that it is `5` or `10%`, or nothing. Raises: typer.BadParameter."""
+    return text if text is None else _readable(text, share_in)
+
+
+def pause(text: str) -> str:
+    """Checks that it is a span of time, `ask`, or nothing. Raises: typer.BadParameter."""
+    return text if text == ASK else _readable(text, seconds_in)
+
+
+def _readable(text: str, read: Callable[[str], object]) -> str:
+    try:
+        if text:
+            read(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
+from fleetctl.views.batches import BatchLines
 from fleetctl.views.consumer import Consumer
 from fleetctl.views.files import SavedFiles
 from fleetctl.views.footer import Footer
@@ -17,10 +18,12 @@ from fleetctl.views.neutral import sanitize
 from fleetctl.views.not_ok import NotOk
 from fleetctl.views.screen import Screen
 from fleetctl.views.table import render_table
+from fleetctl.views.underway import Underway
 from fleetctl.views.verdict import Verdict
 
 __all__ = [
-    "Consumer", "Footer", "Layout", "NotOk", "SavedFiles", "Screen", "Verdict", "open_view", "render_table", "sanitize",
+    "BatchLines", "Consumer", "Footer", "Layout", "NotOk", "SavedFiles", "Screen", "Underway", "Verdict", "open_view",
+    "render_table", "sanitize",
 ]  # fmt: skip
 
 _VIEWS = {

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, RunFinished, RunStarted, Transferred
+from fleetctl.events import (
+    SCHEMA_VERSION,
+    BatchFinished,
+    BatchStarted,
+    Event,
+    HostFinished,
+    Output,
+    RunFinished,
+    RunStarted,
+    Transferred,
+)
 from fleetctl.views.facts import (
     base64_pieces,
     bytes_short_of_text,
@@ -30,6 +40,7 @@ class JsonView:
         self._spool = Spool()
         self._run: dict[str, Any] = {}
         self._counts: dict[str, int] = {}
+        self._batches: list[dict[str, Any]] = []
         self._hosts = 0
         self._complete = False
         self._broken = False
@@ -46,7 +57,7 @@ class JsonView:
         self._spool.close()
         if self._run and not self._complete and not self._broken:
             with suppress(OSError):  # nobody is left to hear of it
-                self._end(cancelled=_CUT_SHORT, seconds=None)
+                self._end(RunFinished(counts={}, cancelled=_CUT_SHORT), seconds=None)
 
     def _show(self, event: Event) -> None:
         match event:
@@ -66,8 +77,12 @@ class JsonView:
             case HostFinished():
                 self._counts[event.outcome.status] = self._counts.get(event.outcome.status, 0) + 1
                 self._write_host(event)
-            case RunFinished(cancelled=cancelled, at=at):
-                self._end(cancelled, at)
+            case BatchStarted(number=number, hosts=hosts):
+                self._batches.append({"number": number, "hosts": hosts, "check": "", "unhealthy": {}})
+            case BatchFinished(check=check, unhealthy=unhealthy):
+                self._batches[-1] |= {"check": check, "unhealthy": unhealthy}
+            case RunFinished(at=at):
+                self._end(event, at)
 
     def _write_host(self, event: HostFinished) -> None:
         result = self._spool.finish(event.host, event.outcome)
@@ -104,7 +119,8 @@ class JsonView:
         if not opening:
             yield b"]"
 
-    def _end(self, cancelled: str, seconds: float | None) -> None:
+    def _end(self, end: RunFinished, seconds: float | None) -> None:
         self._complete = True
-        run = self._run | {"seconds": seconds, "cancelled": cancelled}
-        self._screen.write(b'\n],"counts":%b,"run":%b}\n' % (encode(self._counts), encode(run)))
+        how = {"seconds": seconds, "cancelled": end.cancelled, "stopped": end.stopped, "overdue": end.overdue}
+        parts = (encode(self._batches), encode(self._counts), encode(self._run | how))
+        self._screen.write(b'\n],"batches":%b,"counts":%b,"run":%b}\n' % parts)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 
-from fleetctl.events import Event, HostFinished, HostStarted, Progress, RunFinished, RunStarted, Status
+from fleetctl.events import Event, HostFinished, Progress, RunFinished, RunStarted
 from fleetctl.nodes import fold
 from fleetctl.views.movement import Movement
 from fleetctl.views.screen import REDRAW_SECONDS, Screen
+from fleetctl.views.underway import Underway
 
 _JOIN_SECONDS = 5.0
 _FEW = 5
@@ -16,15 +17,16 @@ _LONG_SECONDS = 5.0
 
 
 class Footer:
-    """Only where stderr is a terminal. Has a thread of its own, so that time goes on while nothing happens."""
+    """Only where stderr is a terminal. Has a thread of its own, so that time goes on while nothing happens.
 
-    def __init__(self, screen: Screen) -> None:
+    Args:
+        underway: knows how far the run is; it hears of each event first.
+    """
+
+    def __init__(self, screen: Screen, underway: Underway) -> None:
         self._screen = screen
+        self._underway = underway
         self._state_lock = threading.Lock()
-        self._total = 0
-        self._done = 0
-        self._troubled = 0
-        self._running: dict[str, float] = {}
         self._files = Movement()
         self._began = screen.clock()
         self._over = threading.Event()
@@ -48,19 +50,13 @@ class Footer:
     def _note(self, event: Event) -> None:
         match event:
             case RunStarted(hosts=hosts):
-                self._total = len(hosts)
                 self._files.begin(len(hosts))
                 self._thread = threading.Thread(target=self._redraw, name="footer", daemon=True)
                 self._thread.start()
-            case HostStarted(host=host):
-                self._running[host] = self._screen.clock()
             case Progress():
                 self._files.go_on(event, self._screen.clock())
             case HostFinished(host=host, outcome=outcome):
                 self._files.finish(host, outcome, self._screen.clock())
-                self._running.pop(host, None)
-                self._done += 1
-                self._troubled += outcome.status not in {Status.OK, Status.SKIPPED}
 
     def _redraw(self) -> None:
         while not self._over.wait(REDRAW_SECONDS):
@@ -70,15 +66,18 @@ class Footer:
 
     def _text(self) -> str:
         now = self._screen.clock()
-        failed = [f"{self._troubled} failed"] if self._troubled else []
+        progress = self._underway.progress
+        batch = [f"batch {progress.batch}/{progress.batches}"] if progress.batches else []
+        failed = [f"{progress.troubled} failed"] if progress.troubled else []
         seconds = now - self._began
-        near_the_end = seconds >= _LONG_SECONDS and 0 < self._total - self._done <= _FEW
+        near_the_end = seconds >= _LONG_SECONDS and 0 < progress.total - progress.done <= _FEW
+        done = f"{progress.done}/{progress.total}"
         if self._files.bytes:
-            head = [f"{self._done}/{self._total} hosts", *failed]
-            waiting = _waiting(self._files.idle(self._running) if near_the_end else [])
+            head = [*batch, f"{done} hosts", *failed]
+            waiting = _waiting(self._files.idle(progress.running) if near_the_end else [])
             return self._files.line(head, waiting, self._screen.err_width - 1, now)
-        parts = [f"{self._done}/{self._total} done", f"{len(self._running)} running", *failed, f"{seconds:.0f} s"]
-        return " · ".join([*parts, *_waiting(self._running if near_the_end else ())])
+        parts = [*batch, f"{done} done", f"{len(progress.running)} running", *failed, f"{seconds:.0f} s"]
+        return " · ".join([*parts, *_waiting(progress.running if near_the_end else ())])
 
 
 def _waiting(hosts: Collection[str]) -> list[str]:

@@ -100,6 +100,17 @@ class Screen:
         """A line of talk on stderr. What came from a server goes through `sanitize` first. Raises: OSError."""
         self.write_err(f"{text}\n".encode(errors="backslashreplace"))
 
+    def say_soon(self, text: str, seconds: float) -> bool:
+        """The same, unless somebody else has the screen for longer than that. Returns: whether it was said."""
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        self._lock.release()
+        try:
+            self.say(text)
+        except OSError:
+            return False
+        return True
+
     def footer(self, text: str) -> None:
         """Show a line below everything else, on a terminal only; "" takes it away. Never raises."""
         if not self.err_is_terminal:

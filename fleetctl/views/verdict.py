@@ -88,8 +88,9 @@ class Verdict:
 
     def _say_counts(self, event: RunFinished) -> None:
         parts = [self._count(status, event.counts[status]) for status in Status if event.counts.get(status)]
-        cancelled = f" — cancelled: {sanitize(event.cancelled)}" if event.cancelled else ""
-        done = f"{self._hosts} {'host' if self._hosts == 1 else 'hosts'} in {event.at:.1f} s{cancelled}"
+        why = {"cancelled": event.cancelled, "stopped": event.stopped}
+        ended = "".join(f" — {how}: {sanitize(reason)}" for how, reason in why.items() if reason)
+        done = f"{self._hosts} {'host' if self._hosts == 1 else 'hosts'} in {event.at:.1f} s{ended}"
         self._screen.say(f"{' · '.join(parts) or 'nothing done'} — {done}")
 
     def _say_files(self) -> None:

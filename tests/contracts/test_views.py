@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fleetctl.cli.options import ViewName
 from fleetctl.events import ErrorFacts, Event, HostStarted, Output, Progress, Status, Totals, Transferred
-from fleetctl.views import _VIEWS, Consumer, Footer, Layout, Screen, Verdict, open_view
+from fleetctl.views import _VIEWS, BatchLines, Consumer, Footer, Layout, Screen, Underway, Verdict, open_view
 from tests.support.showing import Paper, begun, ended, over, play, runs, said, show
 from tests.views.moving import copied, going, moved, moving_runs
 
@@ -43,7 +43,9 @@ class _Nowhere(io.BytesIO):
 
 
 def consumers(name: str, screen: Screen) -> list[Consumer]:
-    return [open_view(name, screen, Layout()), Footer(screen), Verdict(screen, quiet=False)]
+    underway = Underway()
+    lines = BatchLines(screen, quiet=False)
+    return [underway, open_view(name, screen, Layout()), Footer(screen, underway), lines, Verdict(screen, quiet=False)]
 
 
 # A run takes longer to draw than to show: each that is drawn is shown by every view.

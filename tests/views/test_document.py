@@ -40,6 +40,8 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
         "hosts": 2,
         "seconds": 3.4,
         "cancelled": "",
+        "stopped": "",
+        "overdue": False,
     }
     assert told["counts"] == {"ok": 1, "timeout": 1}
     assert told["hosts"][0] == {

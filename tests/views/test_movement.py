@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetctl.events import Event, HostFinished, HostStarted, Progress, Status, Totals
-from fleetctl.views import Footer
+from fleetctl.views import Footer, Underway
 from fleetctl.views.movement import Movement
 from tests.support.showing import Paper, begun, ended, refused
 from tests.views.moving import copied, going, moving_runs
@@ -22,13 +22,15 @@ class Watch:
 
     def __init__(self, *events: Event, width: int = 200) -> None:
         self.now = 0.0
-        self.footer = Footer(Paper().screen(terminal=True, width=width, clock=lambda: self.now))
+        self.underway = Underway(lambda: self.now)
+        self.footer = Footer(Paper().screen(terminal=True, width=width, clock=lambda: self.now), self.underway)
         self.footer._redraw = lambda: None  # type: ignore[method-assign] # the tests read it when they are ready
         self.at(0.0, *events)
 
     def at(self, now: float, *events: Event) -> str:
         self.now = now
         for event in events:
+            self.underway.show(event)
             self.footer.show(event)
         return re.sub("[█░]+", "BAR", self.footer._text())
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.events import HostStarted
-from fleetctl.views import Footer, Screen
+from fleetctl.events import BatchStarted, HostStarted
+from fleetctl.views import Footer, Screen, Underway
 from tests.support.showing import Paper, begun, ended, on_terminal, over
 
 
@@ -78,7 +78,7 @@ def test_each_stream_is_as_wide_as_the_terminal_that_it_is_on(
 
 def test_there_is_no_footer_where_stderr_is_piped() -> None:
     paper = Paper()
-    footer = Footer(paper.screen())
+    footer = Footer(paper.screen(), Underway())
     footer.show(begun("a"))
     assert footer._thread is None
     footer.close()
@@ -87,18 +87,22 @@ def test_there_is_no_footer_where_stderr_is_piped() -> None:
 
 def test_the_footer_counts_and_in_the_end_names_who_is_waited_for() -> None:
     now = [0.0]
-    footer = Footer(Paper().screen(terminal=True, clock=lambda: now[0]))
+    underway = Underway(lambda: now[0])
+    footer = Footer(Paper().screen(terminal=True, clock=lambda: now[0]), underway)
     events = over([begun("a", "b", "c"), HostStarted(host="a"), HostStarted(host="b"), ended("a")])
     for event in events[:-1]:
+        underway.show(event)
         footer.show(event)
     assert footer._text() == "1/3 done · 1 running · 0 s"
     now[0] = 8.0
     assert footer._text() == "1/3 done · 1 running · 8 s · waiting for b"
+    underway.show(BatchStarted(number=2, batches=3, hosts=("c",)))
+    assert footer._text() == "batch 2/3 · 1/3 done · 1 running · 8 s · waiting for b"
     footer.close()
 
 
 def test_the_footers_thread_ends_with_the_run() -> None:
-    footer = Footer(Paper().screen(terminal=True))
+    footer = Footer(Paper().screen(terminal=True), Underway())
     footer.show(begun("a"))
     thread = footer._thread
     assert thread is not None

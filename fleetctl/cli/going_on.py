@@ -1,0 +1,50 @@
+"""The last of the closing lines of a run that was cut short: the exact command that goes on with what is left."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from fleetctl.events import Event, HostFinished, RunFinished, RunStarted
+from fleetctl.nodes import fold
+from fleetctl.views import Screen
+
+
+class GoOn:
+    """Called from one thread.
+
+    Args:
+        kept: whether the run is in the history.
+        words: what was typed after `fleetctl`.
+        picked: whether hosts were picked at random, so that the same words mean other hosts.
+    """
+
+    def __init__(self, screen: Screen, words: Sequence[str], *, kept: bool, picked: bool) -> None:
+        self._screen = screen
+        self._words = list(words)
+        self._kept = kept
+        self._picked = picked
+        self._run = ""
+        self._done: list[str] = []
+        self._left: list[str] = []
+
+    def show(self, event: Event) -> None:
+        match event:
+            case RunStarted(run=run):
+                self._run = run
+            case HostFinished(host=host, outcome=outcome):
+                (self._left if outcome.unfinished else self._done).append(host)
+            case RunFinished() if self._left:
+                self._screen.say(f"  go on with: {self._command()}")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _command(self) -> str:
+        if self._kept:
+            return f"fleetctl rerun {self._run} --unfinished"
+        if self._picked:
+            return f"the same on -t {shlex.quote(fold(self._left))}"
+        # Not -t with what is left: the same words may name hosts that are done, each in its own way.
+        command, *rest = self._words
+        return shlex.join(["fleetctl", command, *(["-x", fold(self._done)] if self._done else []), *rest])

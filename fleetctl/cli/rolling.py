@@ -1,0 +1,92 @@
+"""From the options of a rollout to its plan, the order of its hosts, and the question between its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+
+from fleetctl.arranging import arranged
+from fleetctl.cancel import Cancel
+from fleetctl.cli.interrupts import SOON_SECONDS
+from fleetctl.cli.orders import Orders
+from fleetctl.cli.prompts import person, somebody_reads
+from fleetctl.cli.questions import agreement_at_terminal
+from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
+from fleetctl.cli.values import ASK
+from fleetctl.durations import seconds_in
+from fleetctl.errors import HistoryError, UsageError
+from fleetctl.events import Status
+from fleetctl.rollout import Check, Rollout
+from fleetctl.shares import share_in, shares_in
+from fleetctl.views import Screen, Underway
+
+_SOON_SAID_SECONDS = 0.5
+"""Who has the screen for longer asks a question: then the first Ctrl-C calls the run off."""
+
+
+def plan_of(orders: Orders) -> Rollout:
+    """What a dry run leaves out is what takes time. Raises: UsageError when options do not go together."""
+    limits, batches = orders.limits, orders.batches
+    _check(batches)
+    plan = Rollout(
+        batches=shares_in("1" if batches.serial else batches.batch) if batches.serial or batches.batch else (),
+        max_failures=None if limits.max_failures is None else share_in(limits.max_failures),
+        ignore_unreachable=limits.ignore_unreachable,
+        pause=seconds_in(batches.pause) if batches.pause and batches.pause != ASK else 0.0,
+        ask=batches.pause == ASK,
+        check=Check(batches.check, batches.check_on is CheckOn.LOCAL, batches.check_timeout) if batches.check else None,
+        deadline=limits.deadline,
+    )
+    return msgspec.structs.replace(plan, pause=0.0, ask=False, check=None) if orders.output.dry_run else plan
+
+
+def _check(batches: Batches) -> None:
+    if batches.serial and batches.batch:
+        raise UsageError("--serial is --batch 1, and --batch was given too", hint="leave one of them out")
+    if batches.pause and not (batches.serial or batches.batch):
+        raise UsageError("--pause is between batches, and there are none", hint="add --batch or --serial")
+    if not batches.check and batches.check_on is not CheckOn.HOSTS:
+        raise UsageError("--check-on says where to check, and there is nothing to check", hint="add --check COMMAND")
+
+
+def order_of(limits: Limits) -> Callable[[Sequence[str]], list[str]]:
+    """What puts the names of the selected hosts in order, or picks some of them. It raises: HistoryError."""
+    return lambda names: arranged(names, limits.order, limits.pick, _not_ok)
+
+
+def _not_ok() -> Collection[str]:
+    """The hosts that were not ok in the last run; none when there was none."""
+    from fleetctl.history.history import LAST, History
+    from fleetctl.history.place import default_path
+
+    with History(default_path()) as history:
+        try:
+            run = history.run(LAST).id
+        except HistoryError:
+            return ()
+        latest = history.latest(run)
+    return [host for host, outcome in latest.items() if outcome is None or outcome.status is not Status.OK]
+
+
+def agreement(plan: Rollout, screen: Screen, *, yes: bool) -> Callable[[str, Cancel], bool]:
+    """Who says whether to go on: -y, or the person at the terminal. Raises: UsageError when nobody can be asked."""
+    if yes or not plan.ask:
+        return lambda _question, _cancel: True
+    terminal = person()
+    if terminal is None:
+        raise UsageError("--pause ask needs a terminal to ask at", hint="add -y to go on, or wait: --pause 30s")
+    terminal.close()
+    return agreement_at_terminal(screen)
+
+
+def teller(screen: Screen, underway: Underway, cancel: Cancel) -> Callable[[], bool] | None:
+    """What the first Ctrl-C at a terminal does: tell who still runs. None where nobody would read it."""
+    if not somebody_reads():
+        return None
+
+    def tell() -> bool:
+        line = f"{underway.told()} — Ctrl-C again within {SOON_SECONDS} s to cancel"
+        return not cancel.is_set() and screen.say_soon(line, _SOON_SAID_SECONDS)
+
+    return tell
