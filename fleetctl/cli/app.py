@@ -21,6 +21,10 @@ _COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "doctor": ("doctor", {}),
     "trust": ("trust", {}),
     "hosts": ("inventory", {}),
+    "history": ("history", {}),
+    "show": ("history", {}),
+    "compare": ("history", {}),
+    "report": ("history", {}),
     "demo": ("lab", {}),
     "completion": ("completion", {}),
 }

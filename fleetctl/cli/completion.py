@@ -1,4 +1,4 @@
-"""Tab: what a shell must be told (`fleetctl completion bash|zsh|fish`), and the hosts and groups that it then offers.
+"""Tab: what a shell must be told (`fleetctl completion bash|zsh|fish`), and the hosts, groups and runs it then offers.
 
 The scripts ask `fleetctl` itself, in the way of typer (`_FLEETCTL_COMPLETE`). bash has one of our own: it parts
 words at `@`, `:`, `=` and `&`, and typer's hands these parts over as words.
@@ -14,6 +14,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # not in its __all__
 
 _OPERATORS = ",&!^"
+_MOST_RUNS = 100
 _BASH = r"""
 _fleetctl() {
     local line=${COMP_LINE:0:COMP_POINT} words current head reply
@@ -78,3 +79,17 @@ def complete_target(context: typer.Context, incomplete: str) -> list[str]:
         return []
     names = [*inventory.names, *(f"@{group}" for group in inventory.group_names)]
     return [before + name for name in names if name.startswith(word)]
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """`last`, and the ids of runs on record that begin so, the newest first. A broken history offers nothing."""
+    from fleetctl.errors import FleetError
+    from fleetctl.history.history import History
+    from fleetctl.history.place import default_path
+
+    try:
+        with History(default_path()) as history:
+            ids = [run.id for run in history.runs(limit=_MOST_RUNS)]
+    except FleetError:
+        return []
+    return [word for word in ["last", *ids] if word.startswith(incomplete)] if ids else []

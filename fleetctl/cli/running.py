@@ -31,11 +31,12 @@ from fleetctl.cli.talk import set_verbosity, tell_unwritten, warn
 from fleetctl.cli.viewing import views_of
 from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
-from fleetctl.fleet import Fleet, publish
+from fleetctl.fleet import Fleet
 from fleetctl.inventory import Overrides, VaultPlace, jump_words
 from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
+from fleetctl.publishing import publish
 from fleetctl.sizes import counted
 from fleetctl.views import BatchLines, Consumer, Footer, NotOk, Screen, Underway
 

@@ -103,13 +103,17 @@ class FoldView:
         yield from map(self._painted, hunks)
 
     def _painted(self, line: bytes) -> bytes:
-        """A line of a diff. On a terminal all that may differ is to be seen: control sequences are spelled out."""
-        untouched = self._layout.raw or not self._screen.out_is_terminal
-        text = line.decode(errors="surrogateescape" if untouched else "backslashreplace")
-        shown = text if untouched else spell_out(text)
-        colour = _DIFF_COLOURS.get(text[:1])
-        painted = self._screen.paint(shown, colour, out=True) if colour else shown
-        return f"{painted}\n".encode(errors="surrogateescape")
+        return shown_change(line, self._screen, raw=self._layout.raw)
 
     def _put(self, text: str) -> None:
         self._screen.write(text.encode(errors="replace"))
+
+
+def shown_change(line: bytes, screen: Screen, *, raw: bool) -> bytes:
+    """A line of a diff. On a terminal all that may differ is to be seen: control sequences are spelled out."""
+    untouched = raw or not screen.out_is_terminal
+    text = line.decode(errors="surrogateescape" if untouched else "backslashreplace")
+    shown = text if untouched else spell_out(text)
+    colour = _DIFF_COLOURS.get(text[:1])
+    painted = screen.paint(shown, colour, out=True) if colour else shown
+    return f"{painted}\n".encode(errors="surrogateescape")

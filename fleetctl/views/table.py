@@ -18,6 +18,8 @@ _STYLES = {
     "new": "yellow",
     "same": "green",
     "certified": "green",
+    "running": "cyan",
+    "stopped": "yellow",
 }
 _TROUBLE = "bold red"
 _COLUMNS = ("host", "status", "exit", "seconds", "last line")

@@ -14,6 +14,7 @@ COMMANDS = [
     [], ["run"], ["put"], ["get"], ["ping"], ["ssh"], ["doctor"], ["trust"], ["hosts"], ["demo"],
     ["inventory"], ["inventory", "check"], ["inventory", "show"], ["inventory", "schema"],
     ["lab"], ["completion"], ["lab", "up"], ["lab", "status"], ["lab", "down"],
+    ["history"], ["show"], ["compare"], ["report"],
 ]  # fmt: skip
 
 
@@ -43,6 +44,7 @@ COSTLY = {"paramiko", "asyncssh", "jinja2", "sqlite3", "typer", "rich"}
         (["ssh", "--help"], {"typer", "rich"}),
         (["doctor", "--help"], {"typer", "rich"}),
         (["hosts", "-H", "web01"], {"typer"}),
+        (["history", "--text", "no run has such words"], {"typer", "sqlite3"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -91,6 +93,8 @@ def test_what_does_not_connect_loads_only_what_it_shows_itself_with(arguments: l
         (["get", "-H", "web01", "--as", "../{host}", "a", "b"], "--as names a place in LOCAL"),
         (["get", "-H", "a", "-H", "b", "--as", "{name}", "x", "there"], "would both become x"),
         (["hosts", "-i", "/nowhere.yaml"], "cannot be read"),
+        (["history", "--since", "soon"], "'soon' is no point in time: write 2d"),
+        (["report"], "Missing option '--html'"),
         (["lab", "up", "--hosts", "0"], "0 is not in the range"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -29,8 +29,8 @@ from fleetctl.events import (
     RunStarted,
     Status,
 )
-from fleetctl.fleet import Result
 from fleetctl.operations.command import Command
+from fleetctl.publishing import Result
 from fleetctl.rollout import Check, Means, Rollout, roll_out
 from fleetctl.rollout.health import HERE, Health
 from fleetctl.shares import Share, shares_in

@@ -19,6 +19,8 @@ from typing import Any
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _SECONDS = 60
+_FRAMES = 4
+"""As many in which nothing moves are rest: a page that scrolls draws what it comes to, and moves again."""
 _FLAGS = (
     "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-startup-window",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--disable-sync",
@@ -70,10 +72,13 @@ class Page:
         return shown
 
     def click(self, selector: str) -> None:
-        """Press the mouse on the middle of the first such element, scrolled into view."""
+        """Press the mouse on the middle of the first such element, scrolled into view and come to rest there."""
         x, y = self.value(
-            f"""(e => {{ e.scrollIntoView({{block: "center"}}); const r = e.getBoundingClientRect();
-            return [r.x + r.width / 2, r.y + r.height / 2] }})(document.querySelector({json.dumps(selector)}))"""
+            f"""new Promise(done => {{ const e = document.querySelector({json.dumps(selector)}); const seen = [];
+            const look = () => {{ e.scrollIntoView({{block: "center"}}); const r = e.getBoundingClientRect();
+            const place = [r.x + r.width / 2, r.y + r.height / 2]; seen.push(String(place) + scrollY);
+            if (seen.length > {_FRAMES} && seen.slice(-{_FRAMES}).every(one => one === seen.at(-1))) done(place);
+            else requestAnimationFrame(look) }}; look() }})"""
         )
         for kind in ("mousePressed", "mouseReleased"):
             self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

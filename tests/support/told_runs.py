@@ -6,6 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from fleetctl.events import (
     ErrorFacts,
     Event,
@@ -19,15 +21,27 @@ from fleetctl.events import (
 )
 
 
-def told(hosts: int, *, seed: int = 1, run: str = "20261126-101500-ab12", shout: bytes = b"") -> Iterator[Event]:
+def told(
+    hosts: int,
+    *,
+    seed: int = 1,
+    run: str = "20261126-101500-ab12",
+    shout: bytes = b"",
+    started: float = 1_795_000_000.0,
+) -> Iterator[Event]:
     """A run of `df` on web0001, web0002 …: of each hundred a few fail, some cannot be reached, one is slow.
 
     Args:
         shout: what every tenth host says besides.
+        started: seconds since the epoch.
     """
-    chance = random.Random(seed)
+    events = _events(hosts, random.Random(seed), run, shout, started)
+    return (msgspec.structs.replace(event, seq=number) for number, event in enumerate(events))
+
+
+def _events(hosts: int, chance: random.Random, run: str, shout: bytes, started: float) -> Iterator[Event]:
     names = tuple(f"web{number:04}" for number in range(1, hosts + 1))
-    yield RunStarted(run=run, operation="run df -h /", hosts=names, fanout=64, started=1_795_000_000.0)
+    yield RunStarted(run=run, operation="run df -h /", hosts=names, fanout=64, started=started)
     counts: Counter[Status] = Counter()
     end = 0.0
     for number, name in enumerate(names):

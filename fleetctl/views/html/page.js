@@ -62,6 +62,7 @@ function openNamed() {
   if (card && cards.includes(card)) {
     card.open = true;
     card.scrollIntoView();
+    requestAnimationFrame(() => card.scrollIntoView());  // what it passed has got its real height only now
     card.querySelector("summary").focus({ preventScroll: true });
   }
 }
@@ -83,8 +84,10 @@ for (const chip of chips) chip.addEventListener("click", () => {
 for (const button of document.querySelectorAll("[data-sort]")) {
   button.addEventListener("click", () => sort(button.parentElement, button.dataset.sort));
 }
-// A click on the same host again must open its output again, though the address stays the same.
-body.addEventListener("click", (event) => { if (event.target.closest("a")) setTimeout(openNamed); });
+// A click on a host whose output is named in the address already changes no address.
+body.addEventListener("click", (event) => {
+  if (event.target.closest("a")?.hash === location.hash) openNamed();
+});
 addEventListener("hashchange", openNamed);
 addEventListener("keydown", (event) => {
   if (event.key === "/" && document.activeElement !== words) {

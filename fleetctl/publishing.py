@@ -1,0 +1,87 @@
+"""The loop that hands the events of a run to all that read them, whether it is made now or told again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from fleetctl.cancel import Cancel
+from fleetctl.events import Event, HostFinished, Outcome, RunFinished, Status
+from fleetctl.views import Consumer
+
+_UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
+_FAILED = {Status.FAILED, Status.ERROR}
+_LARGEST_EXIT_CODE = 255
+_NO_EXIT_CODE = _LARGEST_EXIT_CODE
+"""What stands for a host without an exit code where the largest is asked for, as ssh has it."""
+
+
+class Result(msgspec.Struct):
+    """How a run ended: the outcome of each host, and why it was called off or stopped, if it was; see RunFinished."""
+
+    outcomes: dict[str, Outcome] = msgspec.field(default_factory=dict)
+    cancelled: str = ""
+    stopped: str = ""
+    overdue: bool = False
+    unwritten: OSError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code() == 0
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, HostFinished):
+            self.outcomes[event.host] = event.outcome
+        elif isinstance(event, RunFinished):
+            self.cancelled, self.stopped, self.overdue = event.cancelled, event.stopped, event.overdue
+
+    def exit_code(self, *, largest: bool = False) -> int:
+        """The process's exit code. What befell the whole run comes before what befell hosts:
+
+        1 output could not be written · 130 called off · 4 stopped · 3 out of time · then with `largest` the largest
+        of the hosts' own, or else 3 some host was not reached, 1 some host failed, 0 all is well.
+        """
+        if self.unwritten is not None:
+            return 1
+        if self.cancelled and not self.overdue:
+            return 130
+        if self.stopped:
+            return 4
+        if self.overdue:
+            return 3
+        if largest:
+            # RFC 4254 has 32 bits for an exit status, and a process has 8: 256 must not become 0.
+            return min(max(map(_own_exit_code, self.outcomes.values()), default=0), _LARGEST_EXIT_CODE)
+        statuses = {outcome.status for outcome in self.outcomes.values()}
+        return 3 if statuses & _UNREACHED else 1 if statuses & _FAILED else 0
+
+
+def publish(events: Iterable[Event], consumers: Sequence[Consumer], cancel: Cancel) -> Result:
+    """Hand every event to every consumer until the run is over, and tell how it ended.
+
+    A consumer that cannot write is dropped and the run called off; the events are still drained, so
+    that no worker hangs on a full queue.
+    """
+    result = Result()
+    live = list(consumers)
+    try:
+        for event in events:
+            result.take(event)
+            for consumer in tuple(live):
+                try:
+                    consumer.show(event)
+                except OSError as error:
+                    live.remove(consumer)
+                    result.unwritten = result.unwritten or error
+                    cancel.set(f"output cannot be written: {error.strerror or error}")
+    finally:
+        for consumer in consumers:
+            consumer.close()
+    return result
+
+
+def _own_exit_code(outcome: Outcome) -> int:
+    if outcome.exit_code is not None:
+        return outcome.exit_code
+    return 0 if outcome.status in {Status.OK, Status.SKIPPED} else _NO_EXIT_CODE

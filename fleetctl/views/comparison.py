@@ -1,0 +1,166 @@
+"""Two runs side by side: which hosts have another status or output in the second, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from fleetctl.events import Event, HostFinished, Output
+from fleetctl.nodes import fold
+from fleetctl.views.diff import Differ, Incomparable
+from fleetctl.views.facts import outcome_facts
+from fleetctl.views.fold import shown_change
+from fleetctl.views.neutral import sanitize
+from fleetctl.views.reasons import reason
+from fleetctl.views.screen import Screen
+from fleetctl.views.spool import Result, Spool
+
+
+class Change(StrEnum):
+    """What became of a host, in the order of how much it matters."""
+
+    WENT_BAD = "went bad"
+    STILL_BAD = "still bad"
+    CAME_GOOD = "came good"
+    OUTPUT = "output differs"
+    NEW = "new"
+    GONE = "gone"
+    SAME = "same"
+
+
+_COLOURS = {Change.WENT_BAD: "31", Change.STILL_BAD: "33", Change.CAME_GOOD: "32"}
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """A host of either run; a side is None where it had no part in that run."""
+
+    host: str
+    change: Change
+    before: Result | None
+    after: Result | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether status or output do; seconds and tries are nobody's difference."""
+        return self.before is None or self.after is None or _likeness(self.before) != _likeness(self.after)
+
+    @property
+    def output_differs(self) -> bool:
+        return self.before is not None and self.after is not None and _said(self.before) != _said(self.after)
+
+
+class Comparison:
+    """Every host of two runs, in the order of the second, then what only the first had.
+
+    Raises: OSError from the disk that keeps the output.
+    """
+
+    def __init__(self, before: Iterable[Event], after: Iterable[Event], spool: Spool) -> None:
+        self._spool = spool
+        was, now = _read(before, spool), _read(after, spool)
+        self.hosts = [_compared(host, was.get(host), result) for host, result in now.items()]
+        self.hosts += [_compared(host, result, None) for host, result in was.items() if host not in now]
+
+    @property
+    def differs(self) -> bool:
+        return any(one.differs for one in self.hosts)
+
+    def counts(self) -> dict[Change, int]:
+        """How many hosts changed in each way, without ways that none did."""
+        found = [one.change for one in self.hosts]
+        return {change: found.count(change) for change in Change if change in found}
+
+    def facts(self) -> list[dict[str, Any]]:
+        """An object for each host."""
+        return [
+            {
+                "host": one.host,
+                "change": one.change.replace(" ", "-"),
+                "differs": one.differs,
+                "output_differs": one.output_differs,
+                "before": None if one.before is None else outcome_facts(one.before.outcome),
+                "after": None if one.after is None else outcome_facts(one.after.outcome),
+            }
+            for one in self.hosts
+        ]
+
+    def show(self, screen: Screen) -> None:
+        """The hosts by what became of them, those with the same story together. Raises: OSError."""
+        differ = Differ(self._spool)
+        for change in Change:
+            hosts = [one for one in self.hosts if one.change is change]
+            if not hosts or change is Change.SAME:
+                continue
+            title = screen.paint(f"{change} ({len(hosts)})", _COLOURS.get(change, "1"), out=True)
+            screen.write(f"{title}\n".encode())
+            for alike in _alike(hosts):
+                screen.write(_story(alike))
+                for line in _changes(alike[0], differ):
+                    screen.write(b"    " + shown_change(line, screen, raw=False))
+
+
+def _read(events: Iterable[Event], spool: Spool) -> dict[str, Result]:
+    results: dict[str, Result] = {}
+    for event in events:
+        match event:
+            case Output():
+                spool.add(event)
+            case HostFinished(host=host, outcome=outcome):
+                results[host] = spool.finish(host, outcome)
+    return results
+
+
+def _compared(host: str, before: Result | None, after: Result | None) -> Compared:
+    return Compared(host, _change(before, after), before, after)
+
+
+def _change(before: Result | None, after: Result | None) -> Change:
+    if before is None or after is None:
+        return Change.NEW if before is None else Change.GONE
+    was_good, is_good = not reason(before.outcome), not reason(after.outcome)
+    if was_good != is_good:
+        return Change.CAME_GOOD if is_good else Change.WENT_BAD
+    if not is_good:
+        return Change.STILL_BAD
+    return Change.SAME if _said(before) == _said(after) else Change.OUTPUT
+
+
+def _said(result: Result) -> tuple[bytes, bytes]:
+    return result.stdout.digest, result.stderr.digest
+
+
+def _likeness(result: Result | None) -> tuple[object, ...]:
+    return () if result is None else (result.outcome.status, reason(result.outcome), *_said(result))
+
+
+def _alike(hosts: list[Compared]) -> list[list[Compared]]:
+    """Those of which the same is to be told, the most first."""
+    groups: dict[tuple[object, ...], list[Compared]] = {}
+    for one in hosts:
+        groups.setdefault((_likeness(one.before), _likeness(one.after)), []).append(one)
+    return sorted(groups.values(), key=lambda group: -len(group))
+
+
+def _story(alike: list[Compared]) -> bytes:
+    one = alike[0]
+    names = fold(each.host for each in alike)
+    words = [_word(result) for result in (one.before, one.after) if result is not None]
+    told = "" if one.change is Change.OUTPUT else f"  {' → '.join(dict.fromkeys(words))}"
+    return f"  {names}{sanitize(told)}\n".encode(errors="replace")
+
+
+def _word(result: Result) -> str:
+    return reason(result.outcome) or str(result.outcome.status)
+
+
+def _changes(one: Compared, differ: Differ) -> Iterator[bytes]:
+    if one.before is None or one.after is None:
+        return
+    try:
+        yield from differ.hunks(one.before.stdout, one.after.stdout)
+        yield from differ.hunks(one.before.stderr, one.after.stderr)
+    except Incomparable as why:
+        yield f"(not compared: {why})".encode()
