@@ -107,10 +107,14 @@ class Cancel:
                 self._flag.set()
                 self._guards_lock.notify()
 
+    def error(self) -> Cancelled:
+        """What is raised where the work was, once it is called off."""
+        return self._kind(self._reason)
+
     def check(self) -> None:
         """Raises: Cancelled when the run is called off."""
         if self._flag.is_set():
-            raise self._kind(self._reason)
+            raise self.error()
 
     def wait(self, seconds: float) -> None:
         """Sleep. Raises: Cancelled as soon as the run is called off."""

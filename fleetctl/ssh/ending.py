@@ -16,7 +16,7 @@ import msgspec
 from paramiko import Channel, Message
 
 from fleetctl.cancel import Cancel, Guard
-from fleetctl.errors import Cancelled, FleetError, TimedOut
+from fleetctl.errors import FleetError, TimedOut
 from fleetctl.ssh.any_shell import sh
 from fleetctl.ssh.stream.hearing import Receive
 from fleetctl.ssh.translate import FOREIGN
@@ -107,7 +107,7 @@ class Watch(msgspec.Struct, frozen=True):
     def ended(self, receive: Receive, cancel: Cancel, abort: Callable[[], None]) -> FleetError:
         """End it, and cut the connection when it is not known to have ended. Returns: why that was done."""
         if cancel.is_set():
-            error: FleetError = Cancelled(cancel.reason)
+            error: FleetError = cancel.error()
         elif self.guard.active and self.silence is not None:
             error = TimedOut(f"no output for {self.silence:g} s", hint="--idle-timeout gives it longer")
         else:

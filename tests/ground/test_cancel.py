@@ -8,7 +8,7 @@ import time
 import pytest
 
 from fleetctl.cancel import Cancel
-from fleetctl.errors import Cancelled
+from fleetctl.errors import Cancelled, Overdue
 
 _PATIENCE = 10.0
 
@@ -19,6 +19,17 @@ def test_the_first_reason_stays() -> None:
         cancel.set("something else")
         assert cancel.is_set()
         assert cancel.reason == "interrupted"
+
+
+def test_it_tells_whether_the_time_was_over_or_somebody_called_it_off() -> None:
+    with Cancel() as cancel, Cancel() as other:
+        cancel.set("the deadline is over", Overdue)
+        cancel.set("interrupted")
+        other.set("interrupted")
+        assert (cancel.overdue, other.overdue) == (True, False)
+        with pytest.raises(Overdue, match="the deadline is over"):
+            cancel.check()
+        assert type(other.error()) is Cancelled
 
 
 def test_a_sleep_ends_as_soon_as_the_run_is_called_off() -> None:
