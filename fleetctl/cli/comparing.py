@@ -27,5 +27,7 @@ def compare_runs(before: str, after: str, form: Form) -> int:
             for mark, run in (("---", was), ("+++", now)):
                 screen.say(sanitize(f"{mark} {headline(run)}"))
             comparison.show(screen)
-            screen.say(" · ".join(f"{count} {change}" for change, count in comparison.counts().items()) or "no hosts")
+            screen.say(
+                " · ".join(f"{count} {change.words}" for change, count in comparison.counts().items()) or "no hosts"
+            )
         return int(comparison.differs)

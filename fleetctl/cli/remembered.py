@@ -69,8 +69,9 @@ def about(run: RunRecord) -> Iterator[tuple[str, str]]:
 def headline(run: RunRecord) -> str:
     """All of it in one line."""
     place = f" in {run.origin.directory}" if run.origin.directory else ""
+    length = state(run) if run.seconds is None else elapsed(run.seconds)
     by = f", by {who(run)}" if who(run) else ""
-    return f"{run.id}: {typed(run)} — {counted(run.hosts, 'host')}, {when(run)}, {took(run)}{by}{place}"
+    return f"{run.id}: {typed(run)} — {counted(run.hosts, 'host')}, {when(run)}, {length}{by}{place}"
 
 
 def facts(run: RunRecord) -> dict[str, Any]:

@@ -22,13 +22,17 @@ from fleetctl.views.spool import Result, Spool
 class Change(StrEnum):
     """What became of a host, in the order of how much it matters."""
 
-    WENT_BAD = "went bad"
-    STILL_BAD = "still bad"
-    CAME_GOOD = "came good"
-    OUTPUT = "output differs"
+    WENT_BAD = "went-bad"
+    STILL_BAD = "still-bad"
+    CAME_GOOD = "came-good"
+    OUTPUT = "output-differs"
     NEW = "new"
     GONE = "gone"
     SAME = "same"
+
+    @property
+    def words(self) -> str:
+        return self.replace("-", " ")
 
 
 _COLOURS = {Change.WENT_BAD: "31", Change.STILL_BAD: "33", Change.CAME_GOOD: "32"}
@@ -78,7 +82,7 @@ class Comparison:
         return [
             {
                 "host": one.host,
-                "change": one.change.replace(" ", "-"),
+                "change": one.change,
                 "differs": one.differs,
                 "output_differs": one.output_differs,
                 "before": None if one.before is None else outcome_facts(one.before.outcome),
@@ -94,7 +98,7 @@ class Comparison:
             hosts = [one for one in self.hosts if one.change is change]
             if not hosts or change is Change.SAME:
                 continue
-            title = screen.paint(f"{change} ({len(hosts)})", _COLOURS.get(change, "1"), out=True)
+            title = screen.paint(f"{change.words} ({len(hosts)})", _COLOURS.get(change, "1"), out=True)
             screen.write(f"{title}\n".encode())
             for alike in _alike(hosts):
                 screen.write(_story(alike))

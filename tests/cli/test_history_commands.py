@@ -92,7 +92,7 @@ def test_runs_are_compared_as_diff_compares_files(past: Fleetctl) -> None:
     assert changed.stderr.endswith("2 still bad · 1 output differs · 2 new · 7 same\n")
     same = past("compare", NEW, NEW, "-o", "json")
     assert same.exit_code == 0
-    assert json.loads(same.stdout)["counts"] == {"still bad": 2, "same": 10}
+    assert json.loads(same.stdout)["counts"] == {"still-bad": 2, "same": 10}
 
 
 def test_a_report_is_a_whole_file_or_none_and_replaces_none_unasked(past: Fleetctl) -> None:
