@@ -17,6 +17,7 @@ _COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "ping": ("run", {}),
     "put": ("files", {}),
     "get": ("files", {}),
+    "rerun": ("rerun", {}),
     "ssh": ("ssh", _PASSES_ON),
     "doctor": ("doctor", {}),
     "trust": ("trust", {}),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from fleetctl.cli.history_options import Form
+from fleetctl.cli.past import open_history
 from fleetctl.cli.remembered import facts, headline
-from fleetctl.history.history import History
-from fleetctl.history.place import default_path
 from fleetctl.views import Screen, sanitize
 from fleetctl.views.comparison import Comparison
 from fleetctl.views.facts import encode
@@ -17,7 +16,7 @@ from fleetctl.views.spool import Spool
 def compare_runs(before: str, after: str, form: Form) -> int:
     """Show what differs. Returns: 1 when anything does, as diff(1). Raises: HistoryError, OSError."""
     screen = Screen.from_process()
-    with History(default_path()) as history, closing(Spool()) as spool:
+    with open_history() as history, closing(Spool()) as spool:
         was, now = history.run(before), history.run(after)
         comparison = Comparison(history.events(was.id), history.events(now.id), spool)
         if form is Form.JSON:

@@ -14,7 +14,6 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # not in its __all__
 
 _OPERATORS = ",&!^"
-_MOST_RUNS = 100
 _BASH = r"""
 _fleetctl() {
     local line=${COMP_LINE:0:COMP_POINT} words current head reply
@@ -65,8 +64,23 @@ def completion(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish")])
     typer.echo(scripts[shell].lstrip(), nl=False)
 
 
+def complete_run(incomplete: str) -> list[str]:
+    """`last`, and the ids of runs on record that begin so, the newest first. A broken history offers nothing."""
+    from fleetctl.cli.past import recent
+    from fleetctl.errors import FleetError
+
+    try:
+        ids = recent()
+    except FleetError:
+        return []
+    return [word for word in ["last", *ids] if word.startswith(incomplete)] if ids else []
+
+
 def complete_target(context: typer.Context, incomplete: str) -> list[str]:
-    """Hosts and @groups that the last name of the expression may become. Broken inventories offer nothing."""
+    """Hosts, @groups and earlier runs that the last name of the expression may become.
+
+    Broken inventories offer nothing.
+    """
     from fleetctl.cli.sources import load_inventory
     from fleetctl.errors import FleetError
 
@@ -78,18 +92,20 @@ def complete_target(context: typer.Context, incomplete: str) -> list[str]:
     except FleetError:
         return []
     names = [*inventory.names, *(f"@{group}" for group in inventory.group_names)]
+    if word.startswith(("@s", "@r")):
+        names += _of_past(word)
     return [before + name for name in names if name.startswith(word)]
 
 
-def complete_run(incomplete: str) -> list[str]:
-    """`last`, and the ids of runs on record that begin so, the newest first. A broken history offers nothing."""
-    from fleetctl.errors import FleetError
-    from fleetctl.history.history import History
-    from fleetctl.history.place import default_path
+def _of_past(word: str) -> list[str]:
+    """What `@status:` and `@run:` may be followed by."""
+    from fleetctl.cli.past import ENDINGS
 
-    try:
-        with History(default_path()) as history:
-            ids = [run.id for run in history.runs(limit=_MOST_RUNS)]
-    except FleetError:
-        return []
-    return [word for word in ["last", *ids] if word.startswith(incomplete)] if ids else []
+    if word.startswith("@r"):
+        run, _, _ = word.removeprefix("@run:").partition(":")
+        runs = complete_run(run) if word.startswith("@run:") else []
+        names = [f"@run:{one}" for one in runs or ["last"]]
+        names += [f"{name}:{ending}" for name in names for ending in ENDINGS if word.startswith(f"{name}:")]
+    else:
+        names = [f"@status:{ending}" for ending in ENDINGS]
+    return [name for name in names if name.startswith(word)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleetctl.cli.history_options import Filter, Form
+from fleetctl.cli.past import open_history
 from fleetctl.cli.remembered import facts, state, trouble, typed, when, who
 from fleetctl.cli.talk import say
-from fleetctl.history.history import History
-from fleetctl.history.place import default_path
 from fleetctl.history.records import RunRecord
 from fleetctl.views import Screen, render_table
 from fleetctl.views.facts import encode
@@ -16,7 +15,7 @@ from fleetctl.views.facts import encode
 
 def list_runs(wanted: Filter, form: Form) -> None:
     """Write what matches. Raises: HistoryError."""
-    with History(default_path()) as history:
+    with open_history() as history:
         runs = history.runs(
             status=wanted.status, host=wanted.host, since=wanted.since, until=wanted.until, text=wanted.text,
             limit=wanted.number,

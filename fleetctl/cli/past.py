@@ -13,17 +13,23 @@ from fleetctl.history.records import RunRecord
 
 FAILED = frozenset({Status.FAILED, Status.ERROR})
 UNREACHED = frozenset({Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT})
-NEVER_DONE = frozenset({Status.CANCELLED, Status.SKIPPED})
 UNFINISHED = "unfinished"
 NOT_OK = "not-ok"
 ENDINGS = (*Status, UNFINISHED, NOT_OK)
 """What may stand behind `@status:`, and behind `@run:ID:`."""
+_OFFERED = 20
+_LOOKED_AT = 200
 REPEATABLE = frozenset({"run", "put", "get", "ping"})
+
+
+def open_history() -> History:
+    """The user's own, where the settings say. Raises: HistoryError, UsageError."""
+    return History(history_path(load_settings()))
 
 
 def recall(kind: str, name: str) -> list[str]:
     """The hosts of `@status:NAME`, or of `@run:NAME`. Raises: TargetError, HistoryError."""
-    with History(history_path(load_settings())) as history:
+    with open_history() as history:
         if kind == "status":
             return ended(history.latest(last(history).id), name)
         run, _, ending = name.partition(":")
@@ -31,9 +37,15 @@ def recall(kind: str, name: str) -> list[str]:
         return ended(history.outcomes(record.id), ending) if ending else list(history.hosts(record.id))
 
 
+def recent() -> list[str]:
+    """The ids of the last runs, the newest first. Raises: HistoryError, UsageError."""
+    with open_history() as history:
+        return [record.id for record in history.runs(limit=_OFFERED)]
+
+
 def last(history: History) -> RunRecord:
     """The newest run that did something to hosts. Raises: HistoryError."""
-    for record in history.runs():
+    for record in history.runs(limit=_LOOKED_AT):
         if record.origin.command in REPEATABLE:
             return record
     raise HistoryError("there is no run in history yet", hint="--no-history and `history: {enabled: false}` keep none")
@@ -46,8 +58,13 @@ def ended(outcomes: Mapping[str, Outcome | None], ending: str) -> list[str]:
     if ending == NOT_OK:
         return [host for host, outcome in outcomes.items() if outcome is None or outcome.status is not Status.OK]
     if ending == UNFINISHED:
-        return [host for host, outcome in outcomes.items() if outcome is None or outcome.status in NEVER_DONE]
+        return [host for host, outcome in outcomes.items() if outcome is None or _is_left(outcome)]
     return with_status(outcomes, {Status(ending)})
+
+
+def _is_left(outcome: Outcome) -> bool:
+    """Nothing was begun there, or it was cut short."""
+    return outcome.unfinished or outcome.status is Status.SKIPPED
 
 
 def with_status(outcomes: Mapping[str, Outcome | None], statuses: Collection[Status]) -> list[str]:

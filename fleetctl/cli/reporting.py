@@ -10,12 +10,12 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from fleetctl.cancel import Cancel
+from fleetctl.cli.past import open_history
 from fleetctl.cli.prompts import confirm
 from fleetctl.cli.remembered import about
 from fleetctl.cli.talk import say
 from fleetctl.errors import UsageError
 from fleetctl.history.history import History
-from fleetctl.history.place import default_path
 from fleetctl.publishing import publish
 from fleetctl.sizes import readable
 from fleetctl.views import Screen
@@ -26,7 +26,7 @@ _STDOUT = Path("-")
 
 def write_report(word: str, file: Path, *, yes: bool) -> None:
     """Raises: HistoryError; UsageError when the file is there already, or cannot be."""
-    with History(default_path()) as history:
+    with open_history() as history:
         run = history.run(word)
         if file == _STDOUT:
             screen = Screen.from_process()

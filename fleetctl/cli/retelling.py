@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.options import Look
+from fleetctl.cli.past import open_history
 from fleetctl.cli.remembered import headline
 from fleetctl.cli.talk import tell_unwritten
 from fleetctl.cli.viewing import views_of
 from fleetctl.errors import HistoryError
 from fleetctl.history.history import History
-from fleetctl.history.place import default_path
 from fleetctl.history.records import RunRecord
 from fleetctl.nodes import expand, fold
 from fleetctl.publishing import publish
@@ -25,7 +25,7 @@ def tell_again(word: str, hosts: Sequence[str], look: Look, *, exit_code: bool) 
     Raises: HistoryError, UsageError.
     """
     screen = Screen.from_process()
-    with History(default_path()) as history, Cancel() as cancel:
+    with open_history() as history, Cancel() as cancel:
         run = history.run(word)
         chosen = _among(history.hosts(run.id), hosts, run) if hosts else None
         views = views_of(screen, look)

@@ -16,7 +16,6 @@ from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
 from fleetctl.cli.values import ASK
 from fleetctl.durations import seconds_in
 from fleetctl.errors import HistoryError, UsageError
-from fleetctl.events import Status
 from fleetctl.rollout import Check, Rollout
 from fleetctl.shares import share_in, shares_in
 from fleetctl.views import Screen, Underway
@@ -57,16 +56,14 @@ def order_of(limits: Limits) -> Callable[[Sequence[str]], list[str]]:
 
 def _not_ok() -> Collection[str]:
     """The hosts that were not ok in the last run; none when there was none."""
-    from fleetctl.history.history import LAST, History
-    from fleetctl.history.place import default_path
+    from fleetctl.cli.past import NOT_OK, ended, last, open_history
 
-    with History(default_path()) as history:
+    with open_history() as history:
         try:
-            run = history.run(LAST).id
+            latest = history.latest(last(history).id)
         except HistoryError:
             return ()
-        latest = history.latest(run)
-    return [host for host, outcome in latest.items() if outcome is None or outcome.status is not Status.OK]
+    return ended(latest, NOT_OK)
 
 
 def agreement(plan: Rollout, screen: Screen, *, yes: bool) -> Callable[[str, Cancel], bool]:

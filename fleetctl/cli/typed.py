@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
-import click
 import msgspec
 
 
@@ -25,11 +27,22 @@ class Typed(msgspec.Struct, frozen=True):
     inventory: str = ""
 
 
+_again: ContextVar[Typed | None] = ContextVar("typed", default=None)
+
+
 def typed() -> Typed:
     """Of the command that is being carried out."""
-    context = click.get_current_context(silent=True)
-    again = None if context is None else context.find_object(Typed)
-    return again or Typed(tuple(sys.argv[1:]), _directory())
+    return _again.get() or Typed(tuple(sys.argv[1:]), _directory())
+
+
+@contextmanager
+def typed_again(words: Typed) -> Iterator[None]:
+    """Inside the block these count as typed."""
+    token = _again.set(words)
+    try:
+        yield
+    finally:
+        _again.reset(token)
 
 
 def _directory() -> str:

@@ -133,13 +133,27 @@ class History:
         A run that did not come to a host, or skipped it, changes nothing of what is known of it from an earlier one.
         """
         last: dict[str, Outcome | None] = {}
-        for run in self._chain(run_id):
+        for run in self.chain(run_id):
             begun = self.begun(run)
             for host, outcome in self.outcomes(run).items():
                 skipped = host not in begun or (outcome is not None and outcome.status is Status.SKIPPED)
                 if not skipped or last.get(host) is None:
                     last[host] = outcome
         return last
+
+    def chain(self, run_id: str) -> list[str]:
+        """The run that all began with, and those that went on with it or with each other, in the order of time."""
+        root = self.run(run_id).id
+        seen = {root}
+        while (parent := self._parent(root)) and parent not in seen:
+            root = parent
+            seen.add(root)
+        chain, found = [], {root}
+        for run, parent in self._rows("SELECT id, parent FROM runs ORDER BY number"):
+            if run == root or parent in found:
+                chain.append(run)
+                found.add(run)
+        return chain
 
     def events(self, run_id: str, hosts: Collection[str] | None = None) -> Iterator[Event]:
         """A run told again, as any view reads it; of some hosts alone, where they are given.
@@ -153,20 +167,6 @@ class History:
             yield from tell(self._connection, number, hosts, alive=is_alive(self._place, run_id))
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise _unreadable(self._place.database, error) from error
-
-    def _chain(self, run_id: str) -> list[str]:
-        """The run that all began with, and those that went on with it or with each other, in the order of time."""
-        root = self.run(run_id).id
-        seen = {root}
-        while (parent := self._parent(root)) and parent not in seen:
-            root = parent
-            seen.add(root)
-        chain, found = [], {root}
-        for run, parent in self._rows("SELECT id, parent FROM runs ORDER BY number"):
-            if run == root or parent in found:
-                chain.append(run)
-                found.add(run)
-        return chain
 
     def _parent(self, run_id: str) -> str:
         """The run that it went on with, if that is still there."""

@@ -11,7 +11,7 @@ from fleetctl import __version__
 from tests.support.fleetctl import Fleetctl
 
 COMMANDS = [
-    [], ["run"], ["put"], ["get"], ["ping"], ["ssh"], ["doctor"], ["trust"], ["hosts"], ["demo"],
+    [], ["run"], ["put"], ["get"], ["ping"], ["rerun"], ["ssh"], ["doctor"], ["trust"], ["hosts"], ["demo"],
     ["inventory"], ["inventory", "check"], ["inventory", "show"], ["inventory", "schema"],
     ["lab"], ["completion"], ["lab", "up"], ["lab", "status"], ["lab", "down"],
     ["history"], ["show"], ["compare"], ["report"],
@@ -41,6 +41,7 @@ COSTLY = {"paramiko", "asyncssh", "jinja2", "sqlite3", "typer", "rich"}
         (["--help"], {"typer", "rich"}),  # typer draws its help with rich
         (["run", "--help"], {"typer", "rich"}),
         (["put", "--help"], {"typer", "rich"}),
+        (["rerun", "--help"], {"typer", "rich"}),
         (["ssh", "--help"], {"typer", "rich"}),
         (["doctor", "--help"], {"typer", "rich"}),
         (["hosts", "-H", "web01"], {"typer"}),

@@ -1,0 +1,108 @@
+"""`fleetctl rerun`: go on with a run where it is not yet done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from fleetctl.cli.completion import complete_run, complete_target
+from fleetctl.cli.expand import expanded
+from fleetctl.cli.options import ViewName
+from fleetctl.cli.values import variable
+
+_WHICH = "Which of its hosts"
+_ELSE = "What is to be different"
+
+
+class Which(msgspec.Struct, frozen=True):
+    """Which hosts of the run it is for: those of every option given, all that are not ok where none is."""
+
+    failed: Annotated[
+        bool, typer.Option("--failed", rich_help_panel=_WHICH, help="Where it failed: failed, error.")
+    ] = False
+    unreachable: Annotated[
+        bool,
+        typer.Option(
+            "--unreachable", rich_help_panel=_WHICH,
+            help="That were not reached: unreachable, denied, untrusted, timeout.",
+        ),
+    ] = False  # fmt: skip
+    unfinished: Annotated[
+        bool,
+        typer.Option(
+            "--unfinished", rich_help_panel=_WHICH,
+            help="That it did not come to, or not to the end of: cancelled, skipped, no end on record.",
+        ),
+    ] = False  # fmt: skip
+    not_ok: Annotated[
+        bool, typer.Option("--not-ok", rich_help_panel=_WHICH, help="All of these; so it is without an option.")
+    ] = False
+    target: Annotated[
+        list[str],
+        typer.Option(
+            "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_WHICH, autocompletion=complete_target,
+            help="Of these, only those that are in TARGET, too.",
+        ),
+    ] = msgspec.field(default_factory=list)  # fmt: skip
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What is not as it was typed for the run."""
+
+    env: Annotated[
+        list[str],
+        typer.Option(
+            "-e", "--env", metavar="NAME=VALUE", callback=variable, rich_help_panel=_ELSE,
+            help="Set a variable; needed where a secret was set, which is not kept.",
+        ),
+    ] = msgspec.field(default_factory=list)  # fmt: skip
+    fanout: Annotated[
+        int | None,
+        typer.Option("-f", "--fanout", metavar="N", min=1, rich_help_panel=_ELSE, help="Work on this many at once."),
+    ] = None
+    output: Annotated[
+        ViewName | None,
+        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_ELSE, help="|".join(ViewName)),
+    ] = None
+    fold: Annotated[
+        bool, typer.Option("-b", "--fold", rich_help_panel=_ELSE, help="Group hosts with the same output; -o fold.")
+    ] = False
+    diff: Annotated[bool, typer.Option("--diff", rich_help_panel=_ELSE, help="As -b, and show what differs.")] = False
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="DIR", rich_help_panel=_ELSE, help="Write a file per host.")
+    ] = None
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", rich_help_panel=_ELSE, help="No closing lines.")] = False
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, rich_help_panel=_ELSE, help="Say more; -vv for debugging.")
+    ] = 0
+    yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_ELSE, help="Answer yes to questions.")] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=_ELSE, help="Change nothing; say what would be done.")
+    ] = False
+
+
+@expanded
+def rerun(
+    which: Which,
+    changes: Changes,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RUN]", autocompletion=complete_run, show_default=False,
+            help="An id, or as much of it as only one has; without it the last run.",
+        ),
+    ] = "",
+) -> None:  # fmt: skip
+    """Do again what a run did, where it is not ok yet.
+
+    The same words are typed again, in the same directory. What other reruns of the run have made ok is left out.
+
+    fleetctl rerun
+    fleetctl rerun 20261126-014731-a1b2c3 --unfinished
+    """
+    from fleetctl.cli.again import go_on
+
+    go_on(run, which, changes)
