@@ -5,11 +5,12 @@ Everything that changes the schema is one more entry in MIGRATIONS; what stands 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -73,8 +74,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """What leads from each version of the schema to the next; the first one from nothing."""
 
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
 
 def create(place: Place) -> None:
     """Make the database, if there is none. Raises: OSError, sqlite3.Error."""
@@ -93,6 +92,34 @@ def create(place: Place) -> None:
             os.link(made, place.database)
     finally:
         made.unlink()
+
+
+def open_or_begin(place: Place, tell: Callable[[str], None]) -> sqlite3.Connection:
+    """A connection to the database, made where there is none. A damaged one is put aside, and `tell` told where.
+
+    Raises: HistoryError, OSError, sqlite3.Error.
+    """
+    create(place)
+    try:
+        connection = connect(place)
+        _look_through(connection)
+    except sqlite3.DatabaseError as error:
+        if not _is_damaged(error):
+            raise
+    else:
+        return connection
+    with _alone(place):
+        try:  # another process may have seen to it
+            connection = connect(place)
+            _look_through(connection)
+        except sqlite3.DatabaseError as error:
+            if not _is_damaged(error):
+                raise
+            aside = _put_aside(place)
+            tell(f"the history was damaged: it is {aside} now, and a new one is begun")
+            create(place)
+            connection = connect(place)
+        return connection
 
 
 def connect(place: Place) -> sqlite3.Connection:
@@ -150,14 +177,52 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def is_damaged(error: Exception) -> bool:
-    """Whether an error means that the file is no sound database."""
+def why(error: Exception, path: Path) -> str:
+    """What went wrong with the database, in words for people."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in _REASONS:
+        return _REASONS[code].format(path)
+    if isinstance(error, OSError):
+        return f"{error.filename or path}: {error.strerror or error}"
+    return f"{path}: {error}"
+
+
+_REASONS = {
+    sqlite3.SQLITE_BUSY: "another process holds {}",
+    sqlite3.SQLITE_LOCKED: "another process holds {}",
+    sqlite3.SQLITE_FULL: "there is no room for {}",
+    sqlite3.SQLITE_READONLY: "{} cannot be written to",
+    sqlite3.SQLITE_CANTOPEN: "{} cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "{} is damaged; move it away to begin a new one",
+    sqlite3.SQLITE_NOTADB: "{} is no history; move it away to begin a new one",
+}
+
+
+def _look_through(connection: sqlite3.Connection) -> None:
+    """Touch what every run needs, in a few pages. Raises: sqlite3.DatabaseError when one is damaged."""
+    connection.execute("SELECT number, id FROM runs ORDER BY number DESC LIMIT 1").fetchall()
+    connection.execute("SELECT run FROM hosts ORDER BY run DESC LIMIT 1").fetchall()
+    connection.execute("SELECT number FROM pieces ORDER BY number DESC LIMIT 1").fetchall()
+
+
+def _is_damaged(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.DatabaseError) and code is not None and code & 0xFF in _DAMAGED
+    return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-def put_aside(place: Place) -> Path:
-    """Rename a damaged database and what belongs to it. Returns: its new name. Raises: OSError."""
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """One process at a time sees to a damaged database."""
+    descriptor = os.open(place.directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _put_aside(place: Place) -> Path:
+    """Rename the database and what belongs to it."""
     aside = place.database.with_name(f"{place.database.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     for suffix in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):

@@ -14,7 +14,7 @@ import msgspec
 from fleetctl import nodes
 from fleetctl.errors import HistoryError
 from fleetctl.events import Event, Outcome, RunFinished, Status
-from fleetctl.history.database import connect
+from fleetctl.history.database import connect, why
 from fleetctl.history.place import Place, is_alive
 from fleetctl.history.records import Origin, RunRecord
 from fleetctl.history.telling import tell
@@ -164,7 +164,7 @@ class History:
         if self._connection is None:
             return
         try:
-            yield from tell(self._connection, number, hosts, alive=is_alive(self._place, run_id))
+            yield from tell(self._connection, self._place, number, hosts, alive=is_alive(self._place, run_id))
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise _unreadable(self._place.database, error) from error
 
@@ -225,4 +225,4 @@ def _says(run: RunRecord, text: str) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> HistoryError:
-    return HistoryError(f"{path} cannot be read: {error}", hint="move it away to begin a new history")
+    return HistoryError(f"the history cannot be read: {why(error, path)}")

@@ -42,7 +42,11 @@ class Place(msgspec.Struct, frozen=True):
 
     def lock(self, run: str) -> Path:
         """Locked by the process of a run as long as it lives."""
-        return self.directory / "running" / _file_name(run)
+        return self.locks / _file_name(run)
+
+    @property
+    def locks(self) -> Path:
+        return self.directory / "running"
 
     def forget_outputs(self, run: str) -> None:
         """Raises: OSError when they cannot be removed."""
@@ -60,7 +64,7 @@ class Alive:
         self._path = place.lock(run)
         make_private(self._path.parent)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # who asks for it holds it for a moment only
 
     def close(self) -> None:
         with suppress(OSError):
@@ -76,7 +80,7 @@ def is_alive(place: Place, run: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         path.unlink()
     except BlockingIOError:
         return True

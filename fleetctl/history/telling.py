@@ -21,6 +21,8 @@ from fleetctl.events import (
     Status,
 )
 from fleetctl.history import pieces
+from fleetctl.history.cut import Cut
+from fleetctl.history.place import Place
 
 NOT_RECORDED = "not-recorded"
 """The code of the error of a host whose end is not on record."""
@@ -32,7 +34,9 @@ _finished = msgspec.msgpack.Decoder(RunFinished)
 _by_seq = attrgetter("seq")
 
 
-def tell(connection: sqlite3.Connection, number: int, hosts: Collection[str] | None, *, alive: bool) -> Iterator[Event]:
+def tell(
+    connection: sqlite3.Connection, place: Place, number: int, hosts: Collection[str] | None, *, alive: bool
+) -> Iterator[Event]:
     """The events of the run, of some of its hosts or all.
 
     Raises: sqlite3.Error, msgspec.DecodeError.
@@ -44,14 +48,18 @@ def tell(connection: sqlite3.Connection, number: int, hosts: Collection[str] | N
     names = tuple(row[1] for row in rows)
     yield RunStarted(run=run, operation=operation, hosts=names, fanout=fanout, started=started)
     places = None if hosts is None else {row[0] for row in rows}
-    yield from heapq.merge(_turns(rows), _pieces(connection, number, places), key=_by_seq)
+    open_hosts = {row[1]: row[2] is not None for row in rows if row[7] is None}
+    cut = Cut(place, run, open_hosts)
+    for event in heapq.merge(_turns(rows), _pieces(connection, number, places), key=_by_seq):
+        cut.note(event)
+        yield event
     end = None if finished is None else _finished.decode(finished)
     seen = Counter(Status(row[6]) for row in rows if row[6] is not None)
-    open_hosts = [row for row in rows if row[7] is None]
     at, seq = _last(rows) if end is None else (end.at, end.seq)
-    for row in open_hosts:
+    for host, begun in open_hosts.items():
         seq += 1
-        yield HostFinished(host=row[1], outcome=_unknown(begun=row[2] is not None), at=at, seq=seq)
+        yield from cut.rest(host, at, seq)
+        yield HostFinished(host=host, outcome=_unknown(begun=begun), at=at, seq=seq)
         seen[Status.CANCELLED] += 1
     if end is not None:
         yield msgspec.structs.replace(end, counts=dict(seen), seq=seq)
