@@ -24,6 +24,7 @@ from fleetctl.cli.settings import AuditSettings, Settings
 from fleetctl.cli.talk import complain
 from fleetctl.errors import UsageError
 from fleetctl.events import Event, RunFinished, RunStarted
+from fleetctl.history.masking import Masks
 from fleetctl.history.records import Origin
 from fleetctl.nodes import fold
 
@@ -44,8 +45,9 @@ class Audit:
     Raises: UsageError when the file cannot be opened, or nothing listens to syslog.
     """
 
-    def __init__(self, settings: AuditSettings, origin: Origin, *, dry: bool) -> None:
+    def __init__(self, settings: AuditSettings, origin: Origin, masks: Masks, *, dry: bool) -> None:
         self._origin = origin
+        self._masks = masks
         self._dry = dry
         self._run = ""
         self._end = RunFinished(counts={})
@@ -70,7 +72,7 @@ class Audit:
                 "directory": self._origin.directory,
                 "command": self._origin.command,
                 "argv": list(self._origin.argv),
-                "operation": event.operation,
+                "operation": self._masks.all.text(event.operation),
                 "dry_run": self._dry,
                 "parent": self._origin.parent,
                 "targets": list(self._origin.targets),
@@ -120,12 +122,12 @@ class Audit:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
-def audits_of(orders: Orders, settings: Settings, origin: Origin) -> list[Audit]:
+def audits_of(orders: Orders, settings: Settings, origin: Origin, masks: Masks) -> list[Audit]:
     """The one that the settings want; none where they want none, and of a show of our own. Raises: UsageError."""
     wanted = settings.audit.file is not None or settings.audit.syslog is not None
     if not wanted or orders.command == "demo":
         return []
-    return [Audit(settings.audit, origin, dry=orders.output.dry_run)]
+    return [Audit(settings.audit, origin, masks, dry=orders.output.dry_run)]
 
 
 def put_down(audits: Sequence[Audit], exit_code: int) -> int:

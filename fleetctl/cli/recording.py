@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import platform
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,38 @@ import msgspec
 
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.selecting import unwanted, wanted
-from fleetctl.cli.settings import Settings
+from fleetctl.cli.settings import HistorySettings, Settings
+from fleetctl.cli.sources import digest
 from fleetctl.cli.typed import typed
+from fleetctl.engine.task import AnyOperation
+from fleetctl.history.encoding import readable
+from fleetctl.history.masking import Masks, is_secret
 from fleetctl.history.place import default_path
 from fleetctl.history.recorder import Recorder
-from fleetctl.history.records import Origin
+from fleetctl.history.records import Origin, Retention
+from fleetctl.model import Host, Secret
+from fleetctl.operations.command import Command
 from fleetctl.views import Screen, sanitize
 
 _NOT_KEPT = {"demo"}
 
 
-def recorders(orders: Orders, settings: Settings, origin: Origin, screen: Screen) -> list[Recorder]:
+def recorders(orders: Orders, settings: Settings, origin: Origin, masks: Masks, screen: Screen) -> list[Recorder]:
     """The one that keeps a run; none where nothing is done on hosts, or the user wants none kept."""
     output = orders.output
     if output.no_history or not settings.history.enabled or output.dry_run or orders.command in _NOT_KEPT:
         return []
-    path = history_path(settings)
-    return [Recorder(path, origin, warn=lambda text: screen.say(f"fleetctl: warning: {sanitize(text)}"))]
+
+    def tell(text: str) -> None:
+        screen.say(f"fleetctl: warning: {sanitize(text)}")
+
+    retention = _retention(settings.history)
+    return [Recorder(history_path(settings), origin, warn=tell, masks=masks, retention=retention)]
+
+
+def _retention(settings: HistorySettings) -> Retention:
+    wanted = {"days": settings.keep_days, "runs": settings.keep_runs, "bytes": settings.keep_size}
+    return msgspec.convert({name: value for name, value in wanted.items() if value is not None}, Retention)
 
 
 def history_path(settings: Settings) -> Path:
@@ -36,15 +52,32 @@ def history_path(settings: Settings) -> Path:
     return default_path() if directory is None else Path(directory) / default_path().name
 
 
-def origin_of(orders: Orders, *, reads_stdin: bool) -> Origin:
+def masks_of(operation: AnyOperation, hosts: Sequence[Host]) -> Masks:
+    """What must not be kept of a run: the secrets of each host and of the way to it, and those in its variables."""
+    env = operation.env if isinstance(operation, Command) else {}
+    known = {host.name: frozenset(secret.reveal() for secret in _secrets(host)) for host in hosts}
+    return Masks([value for name, value in env.items() if is_secret(name)], known)
+
+
+def _secrets(host: Host) -> Iterator[Secret]:
+    if host.elevation is not None and host.elevation.password is not None:
+        yield host.elevation.password
+    for login in (host.login, *(hop.login for hop in host.jump)):
+        yield from filter(None, (login.password, login.key_passphrase, *(answer.secret for answer in login.answers)))
+
+
+def origin_of(orders: Orders, masks: Masks, *, reads_stdin: bool) -> Origin:
     """Where a run comes from that is about to begin."""
     words = typed()
+    argv = tuple(map(readable, masks.all.words(words.argv)))
     return Origin(
         command=orders.command,
-        argv=words.argv,
+        argv=argv,
+        masked=argv != words.argv,
         directory=words.directory,
         user=user(),
         machine=machine(),
+        inventory=digest(orders.selection.inventory, orders.selection.host),
         targets=(*wanted(orders.selection), *(f"!{word}" for word in unwanted(orders.selection))),
         policy=_policy(orders),
         parent=words.parent,

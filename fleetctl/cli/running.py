@@ -22,7 +22,7 @@ from fleetctl.cli.options import Access, Pace, Privilege, Selection
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
-from fleetctl.cli.recording import origin_of, recorders
+from fleetctl.cli.recording import masks_of, origin_of, recorders
 from fleetctl.cli.rolling import agreement, order_of, plan_of, teller
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.settings import load_settings
@@ -73,9 +73,10 @@ def carry_out(
         stack.enter_context(Interrupts(cancel, tell=teller(screen, underway, cancel)))
         if not output.dry_run:
             stack.enter_context(alone(made, len(hosts), guards, settings.locks, cancel))
-        origin = origin_of(orders, reads_stdin=stdin is not None)
-        audits = audits_of(orders, settings, origin)
-        kept = recorders(orders, settings, origin, screen)
+        masks = masks_of(made, hosts)
+        origin = origin_of(orders, masks, reads_stdin=stdin is not None)
+        audits = audits_of(orders, settings, origin, masks)
+        kept = recorders(orders, settings, origin, masks, screen)
         consumers: list[Consumer] = [*audits, *kept, *_consumers(screen, orders, underway, kept=bool(kept))]
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,3 +34,16 @@ def _recall(kind: str, name: str) -> list[str]:
     from fleetctl.cli.past import recall  # it brings sqlite3, and few targets ask for earlier runs
 
     return recall(kind, name)
+
+
+def digest(files: Sequence[Path], adhoc: Sequence[str] = ()) -> str:
+    """What all inventory files say, and the hosts named beside them, as one word that is another when any of it is.
+
+    What can be read but once, such as a pipe, does not count.
+    """
+    said = hashlib.blake2b(digest_size=8)
+    for path in list(files) or find_default():
+        if path.is_file():
+            said.update(hashlib.blake2b(path.read_bytes()).digest())
+    said.update("\0".join(adhoc).encode(errors="surrogateescape"))
+    return said.hexdigest()

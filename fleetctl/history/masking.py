@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
+
+from fleetctl.history.encoding import everywhere
 
 MASK = "***"
 _MASK_BYTES = MASK.encode()
@@ -98,8 +100,8 @@ class Mask:
         """A record without them, in all the text that it holds."""
         if not self._known:
             return value
-        plain = msgspec.to_builtins(value)
-        masked = _everywhere(plain, self.known)
+        plain = msgspec.to_builtins(value, builtin_types=(bytes,))
+        masked = everywhere(plain, self.known)
         return value if masked == plain else msgspec.convert(masked, type(value))
 
     @property
@@ -180,17 +182,3 @@ def _masked(value: str) -> str:
         if len(value) > 1 and value.startswith(quote) and value.endswith(quote):
             return quote + MASK + quote
     return MASK
-
-
-def _everywhere(value: Any, change: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return change(value)
-        case dict():
-            return {
-                change(key) if isinstance(key, str) else key: _everywhere(one, change) for key, one in value.items()
-            }
-        case list() | tuple():
-            return [_everywhere(one, change) for one in value]
-        case _:
-            return value

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fleetctl.events import BatchFinished, BatchStarted, Output, Transferred
+from fleetctl.history import encoding
 
 Kept = Output | Transferred | BatchStarted | BatchFinished
 """The events that are kept as they are; all others are columns."""
@@ -19,12 +20,11 @@ _FAST = 1
 _TOO_SHORT = 200
 """Bytes that are not worth compressing."""
 
-_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Kept])
 
 
 def encode(events: Iterable[Kept]) -> bytes:
-    raw = _encoder.encode(list(events))
+    raw = encoding.encode(list(events))
     return raw if len(raw) < _TOO_SHORT else zlib.compress(raw, _FAST)
 
 

@@ -24,6 +24,7 @@ from fleetctl.events import (
 )
 from fleetctl.history import pieces
 from fleetctl.history.database import transaction
+from fleetctl.history.encoding import encode, readable
 from fleetctl.history.keeping import FullTexts, HostKeeper
 from fleetctl.history.masking import Masks
 from fleetctl.history.place import Place
@@ -45,8 +46,6 @@ UPDATE hosts SET ended = ?, ended_seq = ?, status = ?, exit_code = ?, connect = 
 _NEW_PIECE = "INSERT INTO pieces (run, batch, place, data) VALUES (?, ?, ?, ?)"
 _SPOOLED = "UPDATE runs SET spooled = ? WHERE number = ?"
 _FINISHED = "UPDATE runs SET finished = ? WHERE number = ?"
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Row(msgspec.Struct):
@@ -121,7 +120,7 @@ class Record:
             if self._texts.size:
                 connection.execute(_SPOOLED, (self._texts.size, number))
             if self._finished is not None:
-                connection.execute(_FINISHED, (_encode(self._finished), number))
+                connection.execute(_FINISHED, (encode(self._finished), number))
         self._number = number
         self._batch += 1
         self._waiting = 0
@@ -160,8 +159,8 @@ class Record:
 
     def _begin(self, connection: sqlite3.Connection) -> int:
         run, origin = self._started, self._origin
-        operation = self._masks.all.text(run.operation)
-        row = (run.run, origin.parent, run.started, operation, run.fanout, len(run.hosts), _encode(origin))
+        operation = readable(self._masks.all.text(run.operation))
+        row = (run.run, origin.parent, run.started, operation, run.fanout, len(run.hosts), encode(origin))
         number = connection.execute(_NEW_RUN, row).lastrowid or 0
         connection.executemany(_NEW_HOST, ((number, place, name) for name, place in self._places.items()))
         return number
@@ -173,6 +172,6 @@ class Record:
         first_byte = None if begun is None or first is None else max(0.0, first - begun.at)
         values = (
             event.at, event.seq, outcome.status.value, outcome.exit_code, outcome.timings.get("connect"), first_byte,
-            outcome.seconds, outcome.attempts, omitted, _encode(outcome),
+            outcome.seconds, outcome.attempts, omitted, encode(outcome),
         )  # fmt: skip
         return Row(self._places[host], values)
