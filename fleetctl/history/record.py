@@ -100,7 +100,7 @@ class Record:
                 case HostFinished():
                     self._new_ended.append(event)
                 case BatchStarted() | BatchFinished():
-                    self._add_piece(WHOLE_RUN, [event])
+                    self._add_piece(WHOLE_RUN, [self._masks.all.record(event)])
                 case RunFinished():
                     self._finished = event
         self._seal()

@@ -74,6 +74,6 @@ sys.stdin.read()
 
 
 def start_endless(path: Path, run: str) -> subprocess.Popen[str]:
-    """A process that records a run of 2,000 hosts, for two seconds; on stdout it tells of its beginning and each end."""
+    """A process that records a run of 2,000 hosts, for two seconds, and tells on stdout of its begin and each end."""
     words = [sys.executable, "-c", _ENDLESS, str(path), run]
     return subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
