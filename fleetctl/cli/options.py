@@ -233,7 +233,7 @@ class Pace(msgspec.Struct, frozen=True):
         int,
         typer.Option(
             "--retries", metavar="N", min=0, rich_help_panel=_PACE,
-            help="Further tries at connecting when a server is too busy. A command is never run twice.",
+            help="Further tries at connecting when a server is too busy. No command is run twice by this.",
         ),
     ] = 2  # fmt: skip
 

@@ -9,6 +9,7 @@ import typer
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, Surroundings, TargetWords
+from fleetctl.cli.repeat_options import Repetition
 from fleetctl.cli.rollout_options import Batches, Limits
 
 
@@ -19,6 +20,7 @@ def run(
     access: Access,
     privilege: Privilege,
     surroundings: Surroundings,
+    repetition: Repetition,
     pace: Pace,
     limits: Limits,
     batches: Batches,
@@ -27,6 +29,7 @@ def run(
 ) -> None:
     """Run a command on many hosts. Options end at its first word: fleetctl run -t @web df -h /"""
     from fleetctl.cli.orders import Orders
+    from fleetctl.cli.repeating import repeat_of
     from fleetctl.cli.running import carry_out, piped_stdin
     from fleetctl.cli.selecting import takes_stdin
     from fleetctl.operations.command import Command
@@ -38,7 +41,8 @@ def run(
         surroundings.cwd,
         surroundings.timeout,
         surroundings.pty,
-        silence=surroundings.idle_timeout,
+        surroundings.idle_timeout,
+        repeat_of(repetition),
     )
     stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin or takes_stdin(selection))
     orders = Orders("run", selection, access, pace, output, privilege, guards, limits=limits, batches=batches)

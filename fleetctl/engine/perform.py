@@ -12,6 +12,7 @@ import msgspec
 from fleetctl import errors
 from fleetctl.cancel import Cancel
 from fleetctl.engine.task import Task
+from fleetctl.engine.tries import Tries
 from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
 from fleetctl.operations.command import Command
@@ -38,8 +39,13 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
     """How the part of `context.host` ended. Never raises: a bug of ours is an outcome too, for one host."""
     started = time.monotonic()
     attempts = _Attempts(task.policy.retries)
+    tries = Tries(task.operation.repeat if isinstance(task.operation, Command) else None, context)
+
+    def visit() -> Outcome:
+        return attempts.run(lambda: _once(task, pool, tries, attempts), context.host.name, context.cancel)
+
     try:
-        outcome = attempts.run(lambda: _once(task, pool, context, attempts), context.host.name, context.cancel)
+        outcome = tries.through(visit)
     except errors.FleetError as error:
         killed = error.killed is True
         ended = killed or isinstance(error, _NOTHING_BEGAN) or not attempts.begun
@@ -53,6 +59,8 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
         outcome,
         seconds=time.monotonic() - started,
         attempts=attempts.made,
+        repeats=tries.repeats,
+        remote_ended=outcome.remote_ended and not tries.may_run_on,
         timings=outcome.timings or attempts.timings,
     )
 
@@ -93,16 +101,17 @@ class _Attempts:
         self.timings = session.timings
 
 
-def _once(task: Task, pool: Pool, context: Context, attempts: _Attempts) -> Outcome:
+def _once(task: Task, pool: Pool, tries: Tries, attempts: _Attempts) -> Outcome:
+    operation, context = task.operation, tries.context
     context.cancel.check()
     with pool.session(context.host, context.cancel) as session:
-        attempts.logged_in(session, begins=isinstance(task.operation, Command))
-        if context.host.elevation is None or isinstance(task.operation, Ping):
-            return task.operation.perform(session, context)
+        attempts.logged_in(session, begins=isinstance(operation, Command))
+        if context.host.elevation is None or isinstance(operation, Ping):
+            return tries.on(session, lambda: operation.perform(session, context))
         from fleetctl.ssh.rights.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most runs need not spend
 
         with Elevated(session, context.host, context.host.elevation, pool.dialer.sudo_guard) as elevated:
-            outcome = task.operation.perform(elevated, context)
+            outcome = tries.on(session, lambda: operation.perform(elevated, context))
             if outcome.status is Status.OK:
                 elevated.keep()
         return msgspec.structs.replace(outcome, note=elevated.note)

@@ -8,6 +8,7 @@ import msgspec
 
 from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
+from fleetctl.operations.repeat import Repeat
 from fleetctl.ssh.any_session import AnySession
 
 _EXPLAINED = {
@@ -32,6 +33,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
         timeout: seconds for the command itself, connecting not included; None is without end.
         pty: run it on a terminal of its own.
         silence: seconds for which it may say nothing; None is without end.
+        repeat: when it is run again; None is never. The engine does so, on the same connection or a new one.
     """
 
     line: str
@@ -40,6 +42,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     timeout: float | None = None
     pty: bool = False
     silence: float | None = None
+    repeat: Repeat | None = None
 
     def __str__(self) -> str:
         return f"run {self.line}"

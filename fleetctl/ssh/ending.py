@@ -106,12 +106,7 @@ class Watch(msgspec.Struct, frozen=True):
 
     def ended(self, receive: Receive, cancel: Cancel, abort: Callable[[], None]) -> FleetError:
         """End it, and cut the connection when it is not known to have ended. Returns: why that was done."""
-        if cancel.is_set():
-            error: FleetError = cancel.error()
-        elif self.guard.active and self.silence is not None:
-            error = TimedOut(f"no output for {self.silence:g} s", hint="--idle-timeout gives it longer")
-        else:
-            error = late(self.timeout or 0.0)
+        error = self._why(cancel)
         self.guard.release()
         error.killed = False
         try:
@@ -124,6 +119,13 @@ class Watch(msgspec.Struct, frozen=True):
             if not error.killed:
                 abort()
         return error
+
+    def _why(self, cancel: Cancel) -> FleetError:
+        if cancel.is_set():
+            return cancel.error()
+        if self.guard.active and self.silence is not None:
+            return TimedOut(f"no output for {self.silence:g} s", hint="--idle-timeout gives it longer")
+        return late(self.timeout or 0.0)
 
 
 def late(seconds: float) -> TimedOut:

@@ -18,6 +18,7 @@ Play = Callable[[str, Receive, Cancel], Ended]
 
 class _Played:
     timings: dict[str, float] = {}
+    alive = True
 
     def __init__(self, host: str, play: Play) -> None:
         self._host = host
