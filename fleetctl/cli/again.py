@@ -14,7 +14,7 @@ from fleetctl.cli.app import app
 from fleetctl.cli.past import FAILED, NOT_OK, REPEATABLE, UNFINISHED, UNREACHED, ended, last, open_history, with_status
 from fleetctl.cli.rerun import Changes, Which
 from fleetctl.cli.running import piped_stdin
-from fleetctl.cli.sources import load_inventory
+from fleetctl.cli.sources import digest, load_inventory
 from fleetctl.cli.talk import say, warn
 from fleetctl.cli.typed import Typed, typed_again
 from fleetctl.errors import HistoryError, UsageError
@@ -40,6 +40,8 @@ def go_on(word: str, which: Which, changes: Changes) -> None:
         names = _left(record, history, which)
     if names:
         typed, context = _typed_again(record, changes)
+        if record.origin.inventory not in {"", typed.inventory}:
+            warn(f"the inventory has changed since {record.id}")
         names = _still_there(names, which, context.params)
     if not names:
         say(f"nothing is left to do: no host of {record.id} {_wanted(which)}")
@@ -97,7 +99,8 @@ def _typed_again(record: RunRecord, changes: Changes) -> tuple[Typed, typer.Cont
     context: typer.Context = command.make_context(origin.command, list(argv[1:]))
     context.params |= dict(_changed(changes)) | ({} if save is None else {"save": save})
     _see_to_stdin(record, context.params)
-    return Typed(argv, origin.directory, record.id, origin.inventory), context
+    inventory = digest(_files(context.params), context.params["host"])
+    return Typed(argv, origin.directory, record.id, inventory), context
 
 
 def _enter(directory: str) -> None:
@@ -121,6 +124,8 @@ def _with_variables(record: RunRecord, given: Sequence[str]) -> tuple[str, ...]:
         if match and match["name"] in new and (match["option"] or before in {"-e", "--env"}):
             argv[place] = f"{match['option'] or ''}{new.pop(match['name'])}"
     argv[1:1] = [word for pair in new.values() for word in ("-e", pair)]
+    if record.origin.masked and not any(_MASK in word for word in record.origin.argv):
+        raise HistoryError("what was typed is no text, and is not kept as it was", hint="type it anew")
     if record.origin.masked and (hidden := [word for word in argv if _MASK in word]):
         again = f"fleetctl rerun {record.id} -e TOKEN=…"
         hint = f"give it again, as in: {again}; or type the command anew, with -t @run:{record.id}:not-ok"
@@ -155,13 +160,16 @@ def _see_to_stdin(record: RunRecord, options: dict[str, Any]) -> None:
 def _still_there(names: list[str], which: Which, options: dict[str, Any]) -> list[str]:
     """The hosts that there still are, and that are in the target, if one is given."""
     ssh_config = options.get("ssh_config")
-    files = [Path(file) for file in options["inventory"]]
-    inventory = load_inventory(files, options["host"], None if ssh_config is None else Path(ssh_config))
+    inventory = load_inventory(_files(options), options["host"], None if ssh_config is None else Path(ssh_config))
     gone = set(names) - set(inventory.names)
     if gone:
         warn(f"no longer in the inventory, and left out: {fold(gone)}")
     chosen = set(inventory.select(*which.target)) if which.target else set(names)
     return [name for name in names if name in chosen - gone]
+
+
+def _files(options: dict[str, Any]) -> list[Path]:
+    return [Path(file) for file in options["inventory"]]
 
 
 def _set_hosts(options: dict[str, Any], names: list[str]) -> None:

@@ -24,6 +24,7 @@ from fleetctl.cli.settings import AuditSettings, Settings
 from fleetctl.cli.talk import complain
 from fleetctl.errors import UsageError
 from fleetctl.events import Event, RunFinished, RunStarted
+from fleetctl.history.encoding import everywhere, readable
 from fleetctl.history.masking import Masks
 from fleetctl.history.records import Origin
 from fleetctl.nodes import fold
@@ -63,6 +64,12 @@ class Audit:
         """Raises: OSError when that a run begins cannot be written: it is called off then."""
         if isinstance(event, RunStarted):
             self._run = event.run
+            self._begin(event)
+        elif isinstance(event, RunFinished):
+            self._end = event
+
+    def _begin(self, event: RunStarted) -> None:
+        try:
             self._put({
                 "event": "began",
                 "run": event.run,
@@ -79,8 +86,8 @@ class Audit:
                 "hosts": len(event.hosts),
                 "names": fold(event.hosts),
             })  # fmt: skip
-        elif isinstance(event, RunFinished):
-            self._end = event
+        except OSError as error:
+            raise OSError(error.errno, f"the audit: {error.strerror}") from error
 
     def close(self) -> None:
         """The exit code is still to come."""
@@ -105,8 +112,9 @@ class Audit:
                 self._descriptor = -1
 
     def _put(self, line: Line) -> None:
+        plain = everywhere(line, readable)
         for place in self._places:
-            place(line)
+            place(plain)
 
     def _append(self, line: Line) -> None:
         """One write for the whole line, behind all others; a part of it, on a full disk, is taken back."""

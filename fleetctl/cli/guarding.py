@@ -18,6 +18,7 @@ from fleetctl.cli.settings import ConfirmSettings, LockSettings
 from fleetctl.cli.talk import say
 from fleetctl.engine.task import AnyOperation
 from fleetctl.errors import UsageError
+from fleetctl.history.encoding import readable
 from fleetctl.nodes import fold
 from fleetctl.operations.command import Command
 from fleetctl.operations.put import Put
@@ -63,18 +64,21 @@ def reasons(operation: AnyOperation, hosts: int, settings: ConfirmSettings) -> l
 
 
 @contextmanager
-def alone(
-    operation: AnyOperation, hosts: int, guards: Guards, settings: LockSettings, cancel: Cancel
-) -> Iterator[None]:
-    """Hold the lock that --lock names, if it does, while the block runs. Raises: LockHeld, UsageError, Cancelled."""
+def alone(work: str, hosts: int, guards: Guards, settings: LockSettings, cancel: Cancel) -> Iterator[None]:
+    """Hold the lock that --lock names, if it does, while the block runs.
+
+    Args:
+        work: what others are told is done, without secrets.
+
+    Raises: LockHeld, UsageError, Cancelled.
+    """
     if not guards.lock:
         if guards.lock_wait is not None:
             raise UsageError("--lock-wait waits for a lock", hint="name it with --lock")
         yield
         return
-    holder = Holder(
-        f"{user()} on {machine()}", f"{_cut(str(operation))} on {counted(hosts, 'host')}", time.time(), os.getpid()
-    )
+    told = readable(f"{_cut(work)} on {counted(hosts, 'host')}")
+    holder = Holder(f"{user()} on {machine()}", told, time.time(), os.getpid())
     directory = default_directory() if settings.directory is None else Path(settings.directory)
     with locked(guards.lock, holder, directory, guards.lock_wait, cancel, lambda text: say(f"fleetctl: {text}")):
         yield

@@ -77,7 +77,7 @@ def origin_of(orders: Orders, masks: Masks, *, reads_stdin: bool) -> Origin:
         directory=words.directory,
         user=user(),
         machine=machine(),
-        inventory=digest(orders.selection.inventory, orders.selection.host),
+        inventory=words.inventory or digest(orders.selection.inventory, orders.selection.host),
         targets=(*wanted(orders.selection), *(f"!{word}" for word in unwanted(orders.selection))),
         policy=_policy(orders),
         parent=words.parent,

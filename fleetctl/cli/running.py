@@ -71,9 +71,10 @@ def carry_out(
         cancel = stack.enter_context(Cancel())
         underway = Underway(screen.clock)
         stack.enter_context(Interrupts(cancel, tell=teller(screen, underway, cancel)))
-        if not output.dry_run:
-            stack.enter_context(alone(made, len(hosts), guards, settings.locks, cancel))
         masks = masks_of(made, hosts)
+        if not output.dry_run:
+            work = masks.all.text(str(made))
+            stack.enter_context(alone(work, len(hosts), guards, settings.locks, cancel))
         origin = origin_of(orders, masks, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, screen)

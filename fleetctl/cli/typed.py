@@ -18,7 +18,7 @@ class Typed(msgspec.Struct, frozen=True):
         argv: after `fleetctl`; for what is done again, those that were typed at first.
         directory: where; "" when it is gone.
         parent: the run that is gone on with, or "".
-        inventory: what the inventory was then, as a digest; "" where nobody knows.
+        inventory: a digest of it, with all the hosts that were named beside it at first; "" where it is to be made.
     """
 
     argv: tuple[str, ...]

@@ -20,7 +20,12 @@ def encode(value: Any) -> bytes:
 
 def readable(text: str) -> str:
     """The text with bytes that are no characters written as `\\xff`."""
-    return text.encode(errors="surrogatepass").decode(errors="backslashreplace") if _is_odd(text) else text
+    if not _is_odd(text):
+        return text
+    try:
+        return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # half a character, and no byte that Python has kept
+        return text.encode(errors="surrogatepass").decode(errors="backslashreplace")
 
 
 def everywhere(value: Any, change: Callable[[str], str]) -> Any:

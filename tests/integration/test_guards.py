@@ -124,6 +124,7 @@ def test_audit_tells_who_did_what_from_its_beginning_to_its_end(fleetctl: Fleetc
         2,
     )
     assert began["argv"][:4] == ["run", *words[:3]]
+    assert "hush-hush" not in log.read_text()
     assert began["user"]
     assert began["machine"]
     assert began["time"].endswith("Z")

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.fleetctl import Fleetctl, Ran
+from tests.support.secrecy import secret
 from tests.support.sshd import Sshd
+
+HUSH = secret("token given again")
 
 
 @pytest.fixture
@@ -148,3 +151,18 @@ def test_files_are_sent_again_and_pinged_hosts_pinged(fleetctl: Fleetctl, four: 
     assert ran.exit_code == 3
     again = fleetctl("rerun", "-o", "json")
     assert sorted(host["host"] for host in again.json["hosts"]) == ["h001", "h003"]
+
+
+def test_a_secret_is_not_kept_and_must_be_given_again(fleetctl: Fleetctl, four: Path) -> None:
+    words = ("-t", "h001", "-e", f"TOKEN={HUSH}", "-e", "OTHER=1", "echo ${#TOKEN} $OTHER; exit 5")
+    assert fleetctl("run", "-i", four, *words).exit_code == 1
+    refused = fleetctl("rerun")
+    assert refused.exit_code == 2
+    assert "a secret was typed, and is not kept: TOKEN=***" in refused.stderr
+    assert "-e TOKEN=…" in refused.stderr
+    four.write_text(f"# changed\n{four.read_text()}")
+    for changed in (True, False):  # the second time it is a rerun that is done again
+        again = fleetctl("rerun", "-e", f"TOKEN={HUSH}", "-e", "OTHER=2")
+        assert (again.exit_code, again.stdout) == (1, f"h001: {len(HUSH.encode())} 2\n")
+        assert ("the inventory has changed" in again.stderr) is changed
+    assert HUSH not in "".join(path.read_text(errors="replace") for path in fleetctl.home.rglob("*") if path.is_file())
