@@ -14,16 +14,14 @@ class GoOn:
     """Called from one thread.
 
     Args:
+        words: what was typed after `fleetctl`; () where the same words would mean other hosts, or hold a secret.
         kept: whether the run is in the history.
-        words: what was typed after `fleetctl`.
-        picked: whether hosts were picked at random, so that the same words mean other hosts.
     """
 
-    def __init__(self, screen: Screen, words: Sequence[str], *, kept: bool, picked: bool) -> None:
+    def __init__(self, screen: Screen, words: Sequence[str], *, kept: bool) -> None:
         self._screen = screen
         self._words = list(words)
         self._kept = kept
-        self._picked = picked
         self._run = ""
         self._done: list[str] = []
         self._left: list[str] = []
@@ -43,7 +41,7 @@ class GoOn:
     def _command(self) -> str:
         if self._kept:
             return f"fleetctl rerun {self._run} --unfinished"
-        if self._picked:
+        if not self._words:
             return f"the same on -t {shlex.quote(fold(self._left))}"
         # Not -t with what is left: the same words may name hosts that are done, each in its own way.
         command, *rest = self._words

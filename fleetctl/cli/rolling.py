@@ -16,6 +16,7 @@ from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
 from fleetctl.cli.values import ASK
 from fleetctl.durations import seconds_in
 from fleetctl.errors import HistoryError, UsageError
+from fleetctl.history.records import Origin
 from fleetctl.rollout import Check, Rollout
 from fleetctl.shares import share_in, shares_in
 from fleetctl.views import Screen, Underway
@@ -64,6 +65,12 @@ def _not_ok() -> Collection[str]:
         except HistoryError:
             return ()
     return ended(latest, NOT_OK)
+
+
+def words_to_go_on(orders: Orders, origin: Origin) -> tuple[str, ...]:
+    """What was typed; () where it says nothing of the hosts of this very run, or must not be shown."""
+    others = orders.limits.pick is not None or origin.parent
+    return () if others or origin.masked else origin.argv
 
 
 def agreement(plan: Rollout, screen: Screen, *, yes: bool) -> Callable[[str, Cancel], bool]:

@@ -18,12 +18,12 @@ from fleetctl.cli.auditing import audits_of, put_down
 from fleetctl.cli.going_on import GoOn
 from fleetctl.cli.guarding import agree, alone
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Pace, Privilege, Selection
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.recording import masks_of, origin_of, recorders
-from fleetctl.cli.rolling import agreement, order_of, plan_of, teller
+from fleetctl.cli.rolling import agreement, order_of, plan_of, teller, words_to_go_on
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.sources import load_inventory
@@ -78,7 +78,9 @@ def carry_out(
         origin = origin_of(orders, masks, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, screen)
-        consumers: list[Consumer] = [*audits, *kept, *_consumers(screen, orders, underway, kept=bool(kept))]
+        consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway)]
+        if not output.quiet:
+            consumers.append(GoOn(screen, words_to_go_on(orders, origin), kept=bool(kept)))
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None
         events = fleet.start(made, hosts, cancel, stdin=broadcast, dry=dry, rollout=plan, agree=agrees)
@@ -186,19 +188,15 @@ def warn_about(hosts: Sequence[Host]) -> None:
         warn(f"agent forwarded to {counted(forwarded, 'host')}: root there can use your keys")
 
 
-def _consumers(screen: Screen, orders: Orders, underway: Underway, *, kept: bool) -> list[Consumer]:
-    """What knows how far the run is, what is seen of it, and how to go on at last."""
-    output = orders.output
+def _consumers(screen: Screen, output: Output, underway: Underway) -> list[Consumer]:
     look = msgspec.structs.replace(output, save=None) if output.dry_run else output
     views = views_of(screen, look)
-    lasting: list[Consumer] = [underway]
+    left: list[Consumer] = []
     if output.failed_to is not None and not output.dry_run:
-        lasting.append(NotOk(output.failed_to))
+        left = [NotOk(output.failed_to)]
     lines = BatchLines(screen, quiet=output.quiet)
-    if output.quiet:
-        return [*lasting, lines, *views]
-    go_on = GoOn(screen, sys.argv[1:], kept=kept, picked=orders.limits.pick is not None)
-    return [*lasting, Footer(screen, underway), lines, *views, go_on]
+    footer = [] if output.quiet else [Footer(screen, underway)]
+    return [*left, *footer, lines, *views]
 
 
 @contextmanager

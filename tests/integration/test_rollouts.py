@@ -84,13 +84,15 @@ def test_the_budget_is_spent_by_what_fails_and_history_knows_who_is_first_the_ne
     ]
     assert (ran.exit_code, ran.json["run"]["stopped"], ran.json["batches"]) == (4, "2 hosts failed, and 1 may", [])
     assert go_on(ran) == ["rerun", ran.json["run"]["id"], "--unfinished"]
+    rest = fleetctl(*go_on(ran))
+    assert {host["host"]: host["status"] for host in rest.json["hosts"]} == {"h005": "ok", "h006": "ok"}
 
     dry = fleetctl(
         "run", "-i", inventory, "--order", "failed-first", "--batch", "2,50%", "--check", "false", "--dry-run", "id"
     )
     assert dry.exit_code == 0
     assert [line.split(":")[0] for line in dry.stdout.splitlines()] == [
-        "h003", "h004", "h005", "h006", "h001", "h002",
+        "h003", "h004", "h001", "h002", "h005", "h006",
     ]  # fmt: skip
     assert dry.stderr.splitlines()[:3] == ["batch 1 of 3: 2 hosts", "batch 2 of 3: 3 hosts", "batch 3 of 3: 1 host"]
 

@@ -74,9 +74,9 @@ def test_the_closing_lines_say_why_it_was_stopped() -> None:
     ]
 
 
-def go_on(words: list[str], events: list[Event], *, kept: bool, picked: bool = False) -> str:
+def go_on(words: list[str], events: list[Event], *, kept: bool) -> str:
     paper = Paper()
-    play(GoOn(paper.screen(), words, kept=kept, picked=picked), events)
+    play(GoOn(paper.screen(), words, kept=kept), events)
     return paper.shown().talk
 
 
@@ -86,7 +86,7 @@ def test_the_last_line_is_the_command_that_goes_on() -> None:
     assert go_on(words, RUN, kept=False) == (
         "  go on with: fleetctl run -x 'web[01-03]' -i 'my inventory' --serial df -h\n"
     )
-    assert go_on(words, RUN, kept=False, picked=True) == "  go on with: the same on -t db01\n"
+    assert go_on([], RUN, kept=False) == "  go on with: the same on -t db01\n"
     assert go_on(words, [event for event in RUN if event != skipped("db01")], kept=True) == ""
 
 
