@@ -20,6 +20,8 @@ from fleetctl.lab.seen import Seen
 _log = logging.getLogger(__name__)
 
 _KEY_TYPE = "ssh-ed25519"
+SOFTWARE = "fleetctl_lab"
+"""What the servers call themselves. It has no commands of its own in place of those asked for (ssh/ending.py)."""
 _LOGIN_SECONDS = 60
 
 
@@ -99,7 +101,7 @@ def _host(site: Site, latency: float) -> _Served:
 def _entrance(site: Site, host_key: asyncssh.SSHKey) -> Enter:
     options = asyncssh.SSHServerConnectionOptions(
         server_host_keys=[host_key], encoding=None, line_editor=False, gss_host=None, agent_forwarding=False,
-        kbdint_auth=False, host_based_auth=False, login_timeout=_LOGIN_SECONDS,
+        kbdint_auth=False, host_based_auth=False, login_timeout=_LOGIN_SECONDS, server_version=SOFTWARE,
     )  # fmt: skip
 
     async def enter(connected: socket.socket, line: Line) -> None:

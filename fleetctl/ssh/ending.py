@@ -30,7 +30,7 @@ KILL_SECONDS = 1.0
 _REPLY_SECONDS = 2.0
 _log = logging.getLogger("fleetctl.ssh")
 _CHANNEL_REQUEST = bytes([98])
-_REFUSES_FORCED = re.compile(r"SSH-2\.0-(OpenSSH_|fleetctl-lab)")
+_REFUSES_FORCED = re.compile(r"SSH-2\.0-(OpenSSH_|fleetctl_lab)")
 """Servers that obey a signal only where what runs is what was asked for; others may not be so particular."""
 
 _TOLD = re.compile(rb"fleetctl: (\d+) left\s*\Z")

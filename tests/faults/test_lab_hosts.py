@@ -87,3 +87,11 @@ def test_a_slow_host_delays_nobody_elses_lines(fleetctl: Fleetctl, tmp_path: Pat
         running.wait_for(f"{GOOD}: hi")
         running.wait_for("lab03: hi")
         assert running.process.poll() is None
+
+
+def test_a_command_past_its_time_is_killed(fleetctl: Fleetctl, tmp_path: Path) -> None:
+    with Lab(tmp_path / "lab", 2) as lab:
+        found = outcomes(fleetctl, lab, "--timeout", "1s", "echo begun; sleep 600 | sleep 600")
+    assert {(host["stdout"], host["status"], host["killed"]) for host in found.values()} == {
+        ("begun\n", "timeout", True)
+    }
