@@ -38,16 +38,9 @@ _TOLD = re.compile(rb"fleetctl: (\d+) left\s*\Z")
 # What the connection has begun has its very SSH_CONNECTION, which nothing else has. What has not, but has outlived its
 # session's leader, came to be after the connection and is in our control group, may be ours all the same: sudo, say.
 # Sessions whose leader is alive and a child of sshd's process are those of other channels.
-_SURVEY = """
+_SURVEY = r"""
 exec 2>/dev/null
 give_up() { echo 'fleetctl: unknown'; exit; }
-facts() {
-line=; read -r line <"/proc/$1/stat" || return 1
-case $line in *') '*) ;; *) return 1;; esac
-set -- ${line##*') '}
-state=$1 parent=$2 session=$4 began=${20}
-}
-leads() { [ "$1" = "$own" ] || { facts "$1" && [ "$state" != Z ] && [ "$parent" = "$PPID" ]; }; }
 attached() {
 for end in 1 2; do
 case $(readlink "/proc/$1/fd/$end") in pipe:*|socket:*|/dev/pts/*) return 0;; esac
@@ -55,36 +48,51 @@ done
 return 1
 }
 doubtful() {
-[ "$began" -ge "$since" ] && [ "$session" -gt 0 ] && [ ! -d "/proc/$session" ] || return 1
-[ "$(cat "/proc/$1/cgroup")" = "$group" ] || return 1
-! tr '\\0' '\\n' <"/proc/$1/environ" | grep -q '^SSH_CONNECTION='
+[ "$(cat "/proc/$1/cgroup")" = "$control_group" ] || return 1
+case $(tr '\0' '\n' <"/proc/$1/environ" | grep '^SSH_CONNECTION=') in
+''|"SSH_CONNECTION=$SSH_CONNECTION") return 0;;
+*) return 1;;
+esac
+}
+found() {
+cat /proc/[0-9]*/stat | awk -v ours="$1" -v own=$$ -v server="$PPID" '
+!/\) / { print "broken"; exit }
+{ pid = $1; sub(/.*\) /, ""); state[pid] = $1; parent[pid] = $2; session[pid] = $4; began[pid] = $20 }
+END {
+for (pid in state) {
+leader = session[pid]
+if (leader == session[own] || state[pid] ~ /[ZX]/) continue
+alive = leader in state
+if (index(ours, "/proc/" pid "/")) {
+if (!alive || state[leader] == "Z" || parent[leader] != server) print "ours", pid
+} else if (!alive && leader > 0 && began[pid] >= began[server]) print "doubtful", pid
+}
+print "whole"
+}'
 }
 survey() {
 left=0
-ours=" $(grep -lzxF -e "SSH_CONNECTION=$SSH_CONNECTION" /proc/[0-9]*/environ | tr '\\n' ' ')"
-case $ours in *" /proc/$$/environ "*) ;; *) give_up;; esac
-for place in /proc/[0-9]*; do
-pid=${place#/proc/}
-facts "$pid" && [ "$session" != "$own" ] || continue
-case $state in Z|X) continue;; esac
-case $ours in
-*" $place/environ "*)
-leads "$session" && continue
-[ "$1" = kill ] && attached "$pid" && kill -KILL "$pid"
+ours=$(grep -lzxF -e "SSH_CONNECTION=$SSH_CONNECTION" /proc/[0-9]*/environ | tr '\n' ' ')
+case $ours in */proc/$$/environ*) ;; *) give_up;; esac
+set -- "$1" $(found "$ours")
+case "$*" in *whole) ;; *) give_up;; esac
+while [ $# -gt 2 ]; do
+case $2 in
+ours)
+[ "$1" = kill ] && attached "$3" && kill -KILL "$3"
 left=$((left + 1));;
-*) doubtful "$pid" && left=$((left + 1));;
+doubtful) doubtful "$3" && left=$((left + 1));;
+*) give_up;;
 esac
+mode=$1; shift 3; set -- "$mode" "$@"
 done
 }
 [ -r /proc/1/stat ] && [ -n "$SSH_CONNECTION" ] || give_up
-facts $$ || give_up
-own=$session group=$(cat /proc/$$/cgroup)
-facts "$PPID" || give_up
-since=$began
-for round in 1 2 3 4 5 6 7 8; do
+control_group=$(cat /proc/$$/cgroup)
+for round in 1 2 3 4 5 6; do
 survey "$1"
 [ "$left" = 0 ] && break
-sleep 0.2 || sleep 1
+sleep 0.3 || sleep 1
 done
 echo "fleetctl: $left left"
 """

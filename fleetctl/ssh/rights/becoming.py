@@ -55,13 +55,12 @@ _END = """
 exec 2>/dev/null
 give_up() { echo 'fleetctl: unknown'; exit; }
 group_of() { [ -n "$2" ] && echo "$2" || ps -o pgid= -p "$1"; }
-is_member() { [ "$4" = "$session" ] && [ "$1" != Z ]; }
 members() {
-for place in /proc/[0-9]*; do
-line=; read -r line <"$place/stat" && is_member ${line##*') '} && echo "${place#/proc/}"
-done
+cat /proc/[0-9]*/stat | awk -v session="$session" '
+{ pid = $1; sub(/.*[)] /, ""); if ($4 == session && $1 != "Z") print pid }
+END { print "whole" }'
 }
-lives() { if [ -n "$session" ]; then [ -n "$(members)" ]; else kill -s 0 -- "-$group"; fi; }
+lives() { if [ -n "$session" ]; then [ "$(members)" != whole ]; else kill -s 0 -- "-$group"; fi; }
 wait_out() {
 round=0
 while lives; do
@@ -76,7 +75,7 @@ case $group in ''|0|1) give_up;; esac
 kill -s TERM -- "-$group"
 wait_out 12 && echo 'fleetctl: 0 left' && exit
 kill -s KILL -- "-$group"
-[ -z "$session" ] || kill -s KILL $(members)
+[ -z "$session" ] || kill -s KILL $(members | sed '$d')
 wait_out 5 && echo 'fleetctl: 0 left' && exit
 give_up
 """
