@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
+from collections.abc import Callable
 from pathlib import Path
 
 from fleetctl.cancel import Cancel
@@ -20,6 +16,7 @@ from fleetctl.publishing import publish
 from fleetctl.sizes import readable
 from fleetctl.views import Screen
 from fleetctl.views.html.report import HtmlReport
+from fleetctl.views.whole import whole_file
 
 _STDOUT = Path("-")
 
@@ -34,8 +31,12 @@ def write_report(word: str, file: Path, *, yes: bool) -> None:
             return
         if file.exists() and not yes and not confirm(f"{file} is there already. Replace it?"):
             raise UsageError(f"{file} is there already", hint="name another file, or add -y to replace it")
-        with _whole(file) as page:
-            _write(history, run.id, tuple(about(run)), page.write)
+        try:
+            with whole_file(file) as page:
+                _write(history, run.id, tuple(about(run)), lambda piece: page.write(_encoded(piece)))
+        except OSError as error:
+            hint = "check the directory and its permissions"
+            raise UsageError(f"cannot write {file}: {error.strerror}", hint=hint) from error
     say(f"{run.id} is written to {file} ({readable(file.stat().st_size)})")
 
 
@@ -45,37 +46,6 @@ def _write(history: History, run_id: str, known: tuple[tuple[str, str], ...], wr
         result = publish(history.events(run_id), [HtmlReport(write, known)], cancel)
     if result.unwritten is not None:
         raise result.unwritten
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[TextIOWrapper]:
-    """A file to write into, which takes its name when the block is left, and is gone when that fails.
-
-    Raises: UsageError when it cannot be made or written.
-    """
-    name = ""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as page:
-            yield page
-            page.flush()
-            os.fsync(page.fileno())
-        Path(name).chmod(0o666 & ~_umask())  # what a file would have that is not made for us alone
-        Path(name).replace(file)
-    except BaseException as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise UsageError(
-                f"cannot write {file}: {error.strerror}", hint="check the directory and its permissions"
-            ) from error
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _encoded(piece: str) -> bytes:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from fleetctl.errors import UsageError
 from fleetctl.events import Event, HostFinished, RunFinished, RunStarted, Status
-
-_READABLE = 0o666
-"""As the umask leaves it: it holds names."""
+from fleetctl.views.whole import whole_file
 
 
 class NotOk:
@@ -32,7 +28,8 @@ class NotOk:
         elif isinstance(event, HostFinished) and event.outcome.status is Status.OK:
             self._left.pop(event.host, None)
         elif isinstance(event, RunFinished):
-            _write_whole(self._path, "".join(f"{host}\n" for host in self._left).encode())
+            with whole_file(self._path) as file:
+                file.write("".join(f"{host}\n" for host in self._left).encode())
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -50,19 +47,3 @@ def _check(path: Path) -> None:
     else:
         return
     raise UsageError(f"cannot write {path}: {why}", hint="name a file that may be made or replaced")
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """A link stays one; what it leads to is replaced."""
-    path = path.resolve()
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _READABLE), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
