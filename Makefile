@@ -36,6 +36,7 @@ bench: .venv/dev ## measure start-up, large inventories, commands against asyncs
 	@.venv/bin/python -m tests.benchmarks.inventory
 	@.venv/bin/python -m tests.benchmarks.run_df
 	@.venv/bin/python -m tests.benchmarks.bastion
+	@.venv/bin/python -m tests.benchmarks.history
 	@.venv/bin/python -m tests.benchmarks.memory
 	@.venv/bin/python -m tests.benchmarks.files
 

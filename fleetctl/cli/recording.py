@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-import platform
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from fleetctl.cli.sources import digest
 from fleetctl.cli.typed import typed
 from fleetctl.engine.task import AnyOperation
 from fleetctl.history.encoding import readable
-from fleetctl.history.masking import Masks, is_secret
+from fleetctl.history.masking import Masks, secret_values
 from fleetctl.history.place import default_path
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin, Retention
@@ -56,7 +56,7 @@ def masks_of(operation: AnyOperation, hosts: Sequence[Host]) -> Masks:
     """What must not be kept of a run: the secrets of each host and of the way to it, and those in its variables."""
     env = operation.env if isinstance(operation, Command) else {}
     known = {host.name: frozenset(secret.reveal() for secret in _secrets(host)) for host in hosts}
-    return Masks([value for name, value in env.items() if is_secret(name)], known)
+    return Masks(secret_values(env), known)
 
 
 def _secrets(host: Host) -> Iterator[Secret]:
@@ -98,7 +98,7 @@ def user() -> str:
 def machine() -> str:
     """This machine, the terminal, and the address that the user came from by ssh."""
     client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
-    words = [platform.node(), _terminal(), f"from {client}" if client else ""]
+    words = [socket.gethostname(), _terminal(), f"from {client}" if client else ""]
     return " ".join(filter(None, words))
 
 

@@ -6,7 +6,7 @@ is masked, too. That a mask takes too much is a nuisance; that it takes too litt
 
 from __future__ import annotations
 
-import re
+import functools
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -19,42 +19,14 @@ MASK = "***"
 _MASK_BYTES = MASK.encode()
 _SHORTEST = 4
 """A shorter value turns up by chance in every other line."""
-
-_SECRET_NAME = re.compile(
-    r"password|passwd|passphrase|secret|token|credential|api_?key|private_?key|access_?key"
-    r"|(?<![A-Za-z])(?:pass|keys?|pwd|pw|auth|bearer)(?![A-Za-z])",
-    re.IGNORECASE,
-)
-_HARMLESS_NAME = re.compile(
-    r"(?:file|path|dir|url|uri|stdin|type|name|id|len|length|count|age|policy|method|failure)s?$"
-    r"|^--?(?:key|vault-key)$|^--(?:ask|no)-|^(?:old)?pwd$",
-    re.IGNORECASE,
-)
-"""What stands beside it is about a secret, and is none; among these are all options of our own."""
-_REFERENCE = re.compile(r"""["']?\$(?:\{[A-Z_][A-Z0-9_]*\}|[A-Z_][A-Z0-9_]*)["']?""")
-"""A variable that the far shell has: nothing of its value is in it."""
-
-_VALUE = r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\;|&<>()])+"""
-_ASSIGNMENT = re.compile(
-    rf"(?P<name>-{{0,2}}[A-Za-z_][\w.-]*)(?P<between>[\"']?\s?(?:=>|[=:])\s?)(?P<value>{_VALUE})", re.DOTALL
-)
-_OPTION = re.compile(rf"(?P<name>(?<!\S)--?[A-Za-z][\w-]*)(?P<between>\s+)(?P<value>(?!-){_VALUE})", re.DOTALL)
-_BESIDE: tuple[re.Pattern[str], ...] = (
-    re.compile(
-        r"(?P<before>\bauthorization\s*[:=]\s*(?:[A-Za-z]+\s+)?|\bbearer\s+)(?P<value>[^\s\"']+)", re.IGNORECASE
-    ),
-    re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"']*:)(?P<value>[^\s/\"']+)(?=@)"),
-    re.compile(rf"(?P<before>(?<!\S)(?:-u\s*|--(?:proxy-)?user[=\s]\s*)[\"']?[^\s:\"'=]+:)(?P<value>{_VALUE})"),
-    re.compile(rf"(?P<before>\bsshpass\s+-p\s*)(?P<value>{_VALUE})"),
-    re.compile(rf"(?P<before>\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^;|&]*?\s-p)(?P<value>{_VALUE})"),
-)
-"""Secrets that no name of their own tells of: in headers, in URLs, behind a user, and of some well-known commands."""
-
+_SIGNS = (
+    "pass", "secret", "token", "credential", "key", "pwd", "pw", "auth", "bearer", "://", "mysql", "mariadb",
+)  # fmt: skip
+"""Without one of these, or a user with a colon behind it, a command line has no secret that its words tell of."""
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
-_VARIABLE = {"-e", "--env"}
 _BETWEEN_WORDS = "\x1f"
 """A blank for every pattern here, and one that nobody types."""
 
@@ -76,19 +48,15 @@ class Mask:
     def text(self, line: str) -> str:
         """A command line, or a sentence with one in it."""
         line = self.known(line)
-        for pattern in _BESIDE:
-            line = pattern.sub(lambda found: found["before"] + _masked(found["value"]), line)
-        return _OPTION.sub(_by_name, _ASSIGNMENT.sub(_by_name, line))
+        if not _may_tell(line):
+            return line
+        from fleetctl.history.command_lines import masked_line  # noqa: PLC0415 - 10 ms, which most lines do not need
+
+        return masked_line(line)
 
     def words(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The words of a command line, also where a name and its secret are words of their own."""
-        whole = (self._variable(before, word) for before, word in zip(["", *argv], argv, strict=False))
-        return tuple(self.text(_BETWEEN_WORDS.join(whole)).split(_BETWEEN_WORDS)) if argv else ()
-
-    def _variable(self, before: str, word: str) -> str:
-        """What follows -e is one value to its end, whatever is in it."""
-        name, equals, value = word.partition("=")
-        return f"{name}={MASK}" if before in _VARIABLE and equals and value and is_secret(name) else word
+        return tuple(self.text(_BETWEEN_WORDS.join(argv)).split(_BETWEEN_WORDS)) if argv else ()
 
     def known(self, text: str) -> str:
         """Text without the secrets of this run."""
@@ -123,7 +91,7 @@ class Masks:
         self._hosts = hosts or {}
         self._made: dict[frozenset[str], Mask] = {}
 
-    @property
+    @functools.cached_property
     def all(self) -> Mask:
         return Mask(self._common.union(*self._hosts.values()))
 
@@ -164,21 +132,15 @@ def _beginning_at_end(data: bytes, secret: bytes) -> int:
     return next((len(last) - place for place in range(len(last)) if secret.startswith(last[place:])), 0)
 
 
-def is_secret(name: str) -> bool:
-    """Whether a variable or an option of this name has a secret for its value."""
-    return bool(_SECRET_NAME.search(name)) and not _HARMLESS_NAME.search(name)
+def secret_values(variables: Mapping[str, str]) -> list[str]:
+    """The values of those variables whose names say that they are secrets."""
+    if not variables:
+        return []
+    from fleetctl.history.command_lines import is_secret  # noqa: PLC0415 - as above
+
+    return [value for name, value in variables.items() if is_secret(name)]
 
 
-def _by_name(found: re.Match[str]) -> str:
-    value = found["value"]  # which may be the name of another: --env=TOKEN=…, https://host/?token=…
-    shown = _masked(value) if is_secret(found["name"]) else _ASSIGNMENT.sub(_by_name, value)
-    return found["name"] + found["between"] + shown
-
-
-def _masked(value: str) -> str:
-    if not value or _REFERENCE.fullmatch(value):
-        return value
-    for quote in "\"'":
-        if len(value) > 1 and value.startswith(quote) and value.endswith(quote):
-            return quote + MASK + quote
-    return MASK
+def _may_tell(line: str) -> bool:
+    words = line.casefold()
+    return any(sign in words for sign in _SIGNS) or (":" in words and ("-u" in words or "user" in words))

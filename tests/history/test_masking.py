@@ -23,6 +23,7 @@ NAMED = [
     "redis-cli -u redis://:hunter2@h", "sshpass -p hunter2 ssh h", "mysql -u root -phunter2 d",
     "PASSWORD=a\\ hunter2 x",
     "PASSWORD=\"a hunter2\" x", "PASSWORD='a'\"hunter2\" x", "CREDENTIALS=hunter2 x",
+    "curl https://h:8080/?token=hunter2", "a:b:token=hunter2",
 ]  # fmt: skip
 HARMLESS = [
     "df -h /", "app --password-file /etc/p", "docker login --password-stdin h", "PWD=/tmp make", "KEYBOARD=us app",
@@ -81,6 +82,12 @@ def test_known_secrets_are_masked_wherever_they_turn_up() -> None:
     shown = masks.of("web01").record(outcome)
     assert shown.error == ErrorFacts("x", "said ***", facts={"a": ["***"]})
     assert masks.of("web02").record(outcome) is outcome
+
+
+def test_a_long_line_is_masked_in_time() -> None:
+    """Nothing is looked at again and again."""
+    for text in ("a" * 200_000, "a." * 100_000, "-a" * 100_000, "'" * 100_000, "a:" * 50_000, " " * 20_000):
+        assert Mask().text(f"{text} token=x").endswith("token=***")
 
 
 @given(

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from fleetctl.events import Output
+from fleetctl.history.history import History
 from tests.support import broken
 from tests.support.account import Account, local_account
 from tests.support.bastions import behind, relay_to
@@ -151,6 +153,27 @@ def test_a_run_that_needs_every_kind_of_secret_shows_none(scene: Scene, view: st
     assert ran.exit_code == 0, ran.stdout + ran.stderr
     assert ran.stdout.count("root") >= (1 if view == "fold" else 8)
     assert all(map(scene.watcher.saw, ("sshd", "sudo", "sleep\0000.2", "socket.create_connection")))
+
+
+def test_a_password_that_a_host_says_and_one_in_a_variable_are_kept_in_no_history(
+    scene: Scene, deputy: Account
+) -> None:
+    """Also where one comes in two pieces, at two times."""
+    said = Path(deputy.home) / "said"
+    said.write_text(deputy.password)
+    line = f"head -c 9 {said}; sleep 0.3; tail -c +10 {said}; echo; echo $NIGHT_TOKEN"
+    words = ("run", "-N", "-i", scene.inventory, "-t", "h001", "-e", f"NIGHT_TOKEN={ANSWERS['day']}", line)
+    ran = scene.fleetctl(*words, env=scene.env, shows={deputy.password, ANSWERS["day"]})
+    said.unlink()
+    assert deputy.password in ran.stdout
+    for directory in scene.left:
+        check_files(directory)
+    with History(scene.fleetctl.home / ".local/state/fleetctl/history.db") as history:
+        run = history.run("last")
+        kept = b"".join(event.data for event in history.events(run.id) if isinstance(event, Output))
+    assert kept == ran.stdout.replace(deputy.password, "***").replace(ANSWERS["day"], "***").encode()
+    assert run.origin.masked
+    assert run.origin.argv[-2:] == ("NIGHT_TOKEN=***", line)
 
 
 @pytest.mark.parametrize("view", ["stream", "fold", "ndjson"])

@@ -14,6 +14,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import msgspec
+
+from fleetctl.events import Output
+from fleetctl.history.history import History
+
 _SHORTEST = 8
 """Shorter pieces are found by chance, or are words that anybody may say."""
 _AWKWARD = "'\"\\ %é$"
@@ -56,11 +61,30 @@ def check(data: bytes, where: str, allowed: Collection[str] = ()) -> None:
 
 
 def check_files(directory: Path) -> None:
-    """The same for the names and the content of all files below it but inventories, which tests alone write."""
+    """The same for the names and the content of all files below it but inventories, which tests alone write.
+
+    What a history keeps compressed and in pieces is looked through as it is told again.
+    """
     for path in directory.rglob("*"):
         check(bytes(path.relative_to(directory)), "the name of a file")
         if path.is_file() and path.name != "inventory.yaml":
             check(path.read_bytes(), str(path))
+        if path.name == "history.db":
+            _check_history(path)
+
+
+def _check_history(path: Path) -> None:
+    with History(path) as history:
+        for run in history.runs():
+            check(msgspec.json.encode(run), f"the record of {run.id}")
+            said: dict[tuple[str, str], bytes] = {}
+            for event in history.events(run.id):
+                if isinstance(event, Output):
+                    said[event.host, event.stream] = said.get((event.host, event.stream), b"") + event.data
+                else:
+                    check(msgspec.json.encode(event), f"an event of {run.id}")
+            for source, data in said.items():
+                check(data, f"the history of {source}")
 
 
 def _forms(value: str) -> tuple[bytes, ...]:
