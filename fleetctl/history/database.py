@@ -85,6 +85,7 @@ def create(place: Place) -> None:
     made = Path(name)
     try:
         with closing(_connected(made, BUSY_SECONDS)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")  # there is nothing in it to lose yet
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             _migrate(connection, place.database)
@@ -137,8 +138,25 @@ def connect(place: Place) -> sqlite3.Connection:
     return connection
 
 
-def _connected(path: Path, timeout: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout, isolation_level=None, uri=True)
+def connect_to_read(place: Place) -> sqlite3.Connection:
+    """The same, also where nothing can be written. Raises: as above."""
+    try:
+        return connect(place)
+    except sqlite3.OperationalError:
+        if os.access(place.directory, os.W_OK):
+            raise
+    # SQLite wants to write a file beside a database that others may change; nobody does here.
+    connection = _connected(place.database, BUSY_SECONDS, "immutable=1")
+    try:
+        _version(connection, place.database)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connected(path: Path, timeout: float, access: str = "mode=rw") -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{access}", timeout, isolation_level=None, uri=True)
     # Without a sync at each commit a power cut may lose the last ones; the end of a process, however hard, does not.
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection

@@ -14,7 +14,7 @@ import msgspec
 from fleetctl import nodes
 from fleetctl.errors import HistoryError
 from fleetctl.events import Event, Outcome, RunFinished, Status
-from fleetctl.history.database import connect, why
+from fleetctl.history.database import connect_to_read, why
 from fleetctl.history.place import Place, is_alive
 from fleetctl.history.records import Origin, RunRecord
 from fleetctl.history.telling import tell
@@ -41,7 +41,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self._place = Place(path)
         try:
-            self._connection = connect(self._place) if path.exists() else None
+            self._connection = connect_to_read(self._place) if path.exists() else None
         except (sqlite3.Error, OSError) as error:
             raise _unreadable(path, error) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -185,6 +186,18 @@ def test_an_older_history_becomes_the_newest(path: Path, monkeypatch: pytest.Mon
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("SELECT mood FROM runs").fetchall() == [(None,), (None,)]
+
+
+def test_a_disk_that_is_read_only_fails_no_run(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1) as disk:
+        path = disk / "history.db"
+        record(path, of_hosts("before", ["a"]))
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True, timeout=30)
+        (warned,) = record(path, of_hosts(RUN, ["a"]))
+        assert warned.startswith("history is not kept: ")
+        assert str(disk) in warned
+        with History(path) as history:
+            assert [run.id for run in history.runs()] == ["before"]
 
 
 def test_a_place_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
