@@ -67,10 +67,11 @@ class Pool:
             with self._idle_lock:
                 while sessions := self._idle.get(place):
                     session = sessions.pop()
+                    if not sessions:
+                        del self._idle[place]
                     if session.alive:
                         return session
                     dead.append(session)
-                self._idle.pop(place, None)
             return None
         finally:
             for session in dead:
