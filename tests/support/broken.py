@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import socket
 import struct
+import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 _JOIN_SECONDS = 10.0
+_ARRIVAL_SECONDS = 10.0
+_LOOK_SECONDS = 0.01
 _NEVER = 1 << 62
 _BANNER = b"SSH-2.0-OpenSSH_9.9\r\n"
 
@@ -60,8 +66,7 @@ def closes(connection: socket.socket) -> None:
 
 def resets(connection: socket.socket) -> None:
     """Hangs up at once, rudely."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    reset(connection)
 
 
 def speaks_http(connection: socket.socket) -> None:
@@ -83,6 +88,12 @@ def dies_in_key_exchange(connection: socket.socket) -> None:
     connection.sendall(_BANNER)
     connection.recv(64)
     connection.close()
+
+
+def resets_in_key_exchange(connection: socket.socket) -> None:
+    connection.sendall(_BANNER)
+    connection.recv(64)
+    reset(connection)
 
 
 def sends_garbage_after_banner(connection: socket.socket) -> None:
@@ -119,12 +130,39 @@ def black_hole() -> Iterator[int]:
         listener.close()
 
 
-@contextmanager
-def cutting_relay(target: tuple[str, int], after: int = _NEVER, *, sent: int = _NEVER) -> Iterator[int]:
+def cutting_relay(target: tuple[str, int], after: int = _NEVER, *, sent: int = _NEVER) -> AbstractContextManager[int]:
     """Passes everything to `target`, and ends a connection once `after` bytes came back, or `sent` bytes went there.
 
-    Yields: the port.
+    Gives: the port.
     """
+    return _relay(target, after, sent, _end)
+
+
+def resetting_relay(target: tuple[str, int], after: int = _NEVER, *, sent: int = _NEVER) -> AbstractContextManager[int]:
+    """The same, and the end is a reset, once all that came back has arrived."""
+    return _relay(target, after, sent, reset)
+
+
+def reset(connection: socket.socket) -> None:
+    """End it as a machine does that knows nothing of it any more; what was sent arrives before."""
+    until = time.monotonic() + _ARRIVAL_SECONDS
+    while _under_way(connection) and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    _shut(connection, socket.SHUT_RD)  # whoever reads from it would hold it open
+    connection.close()
+
+
+def _under_way(connection: socket.socket) -> int:
+    """Bytes that were sent and have not arrived."""
+    count = array.array("i", [0])
+    with suppress(ValueError):  # closed meanwhile
+        fcntl.ioctl(connection, termios.TIOCOUTQ, count)
+    return count[0]
+
+
+@contextmanager
+def _relay(target: tuple[str, int], after: int, sent: int, end: Behave) -> Iterator[int]:
     fars: list[socket.socket] = []
     over = threading.Event()
 
@@ -140,7 +178,7 @@ def cutting_relay(target: tuple[str, int], after: int = _NEVER, *, sent: int = _
             if over.is_set():
                 _shut(far)
             _pass(far, connection, after)
-            _end(connection)
+            end(connection)
             up.join(_JOIN_SECONDS)
 
     with server(relay) as port:

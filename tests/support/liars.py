@@ -12,6 +12,7 @@ from paramiko import Channel, Message, PKey, ServerInterface, Transport
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, MSG_CHANNEL_DATA, OPEN_SUCCEEDED
 from paramiko.kex_curve25519 import KexCurve25519
 
+from tests.support import broken
 from tests.support.secrecy import secret
 
 PASSWORD = secret("password of the liars")
@@ -31,6 +32,21 @@ def sends_a_point_that_is_none(connection: socket.socket) -> None:
 def takes_no_rsa(connection: socket.socket) -> None:
     """Says so in `server-sig-algs` (RFC 8308), as sshd does with a narrow PubkeyAcceptedAlgorithms."""
     _serve(Transport(connection, disabled_algorithms={"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}), _Server())
+
+
+def resets_after_login(connection: socket.socket) -> None:
+    """Lets everybody in, and is gone at the first thing that is asked for."""
+
+    class Gone(_Server):
+        def check_channel_request(self, kind: str, chanid: int) -> int:
+            broken.reset(connection)
+            return OPEN_SUCCEEDED
+
+        def check_global_request(self, kind: str, msg: Message) -> bool:
+            broken.reset(connection)
+            return False
+
+    _serve(Transport(connection), Gone())
 
 
 def ignores_the_window(connection: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import fcntl
 import json
 import os
@@ -22,6 +23,9 @@ from typing import Any, Self
 
 from tests.support import secrecy
 
+_LOOK_SECONDS = 0.02
+_LONGEST_LINE = 6000
+"""What each page of a pipe may lack for a whole line."""
 _TAKE_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -59,6 +63,13 @@ class Ran:
     def check(self, shows: Collection[str] = ()) -> None:
         """Raises: AssertionError when it shows a secret that is none of these."""
         secrecy.check(self.stdout_bytes + b"\n" + self.stderr_bytes, shlex.join(self.args), shows)
+
+
+def _waiting_in(pipe: int) -> int:
+    """Bytes that can be read from it now."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 class Running:
@@ -118,6 +129,14 @@ class Running:
             if left <= 0 or not self._selector.get_map():
                 raise AssertionError(f"never said {pattern!r}:\n{self.stdout}\n{self.stderr}")
             self._hear(left)
+
+    def wait_until_stuck(self, seconds: float = 60.0) -> None:
+        """Until its stdout, a pipe, is as good as full: it waits for us. Raises: AssertionError when it is not."""
+        (key,) = (key for key in self._selector.get_map().values() if key.data == "stdout")
+        until = time.monotonic() + seconds
+        while _waiting_in(key.fd) < fcntl.fcntl(key.fd, fcntl.F_GETPIPE_SZ) - _LONGEST_LINE:
+            assert time.monotonic() < until, f"{self._command} has said too little"
+            time.sleep(_LOOK_SECONDS)
 
     def skip_output(self, size: int) -> int:
         """Read so many bytes of stdout and forget them. Returns: how many there were; fewer at its end."""
