@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def recorders(orders: Orders, settings: Settings, origin: Origin, masks: Masks, 
         return []
 
     def tell(text: str) -> None:
-        screen.say(f"fleetctl: warning: {sanitize(text)}")
+        with suppress(OSError):  # a run whose stderr is closed goes on without history, too
+            screen.say(f"fleetctl: warning: {sanitize(text)}")
 
     retention = _retention(settings.history)
     return [Recorder(history_path(settings), origin, warn=tell, masks=masks, retention=retention)]

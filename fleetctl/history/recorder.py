@@ -76,8 +76,7 @@ class Recorder:
             return
         self._inbox.put(event)
         if isinstance(event, RunStarted):
-            self._thread.start()
-            self._ready.wait(_BEGIN_SECONDS)
+            self._begin()
         self._tell()
 
     def close(self) -> None:
@@ -87,6 +86,15 @@ class Recorder:
             if self._thread.is_alive():
                 self._fail(f"it takes too long to write {self._place.database}")
         self._tell()
+
+    def _begin(self) -> None:
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the system gives no more threads
+            self._inbox.close()
+            self._fail(str(error))
+        else:
+            self._ready.wait(_BEGIN_SECONDS)
 
     def _tell(self) -> None:
         while self._told:

@@ -208,6 +208,14 @@ def test_a_place_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
     assert "Not a directory" in warned or "File exists" in warned
 
 
+def test_a_system_without_threads_fails_no_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    assert record(path, of_hosts(RUN, ["a"])) == ["history is not kept: can't start new thread"]
+
+
 def test_runs_go_when_they_are_too_many_too_old_or_too_large(path: Path) -> None:
     now = time.time()
 
