@@ -164,7 +164,7 @@ class Fleet:
             self._pool.keep_at_least(self._policy.fanout)  # it follows on the same hosts
         engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation))
         health = Health(ThreadEngine(self._pool), self._policy, self.inventory.hidden_variables)
-        return roll_out(task, Means(engine, health, agree), cancel, _run_id(), plan)
+        return roll_out(task, Means(engine, health, agree), cancel, new_run_id(), plan)
 
     def session(self, host: Host, cancel: Cancel) -> AbstractContextManager[Session]:
         """An authenticated session with one host, until the block is left.
@@ -200,5 +200,6 @@ def _shared(operation: AnyOperation) -> Shared:
     return Shared(Throttle(operation.choices.limit)) if isinstance(operation, Put | Get) else Shared()
 
 
-def _run_id() -> str:
+def new_run_id() -> str:
+    """Begins with the time, so that runs are in order where they are sorted by it."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"

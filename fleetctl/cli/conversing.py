@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Callable
 from pathlib import Path
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 from fleetctl.cli.keyboard import Escapes, Keyboard, Resizes
-from fleetctl.cli.options import Access, Patience
+from fleetctl.cli.noting import Note, Noted, exited, refused
+from fleetctl.cli.options import Access, Output, Patience
+from fleetctl.cli.orders import Orders
 from fleetctl.cli.running import open_fleet, warn_about
 from fleetctl.cli.selecting import only, unwanted, wanted
 from fleetctl.cli.talk import complain, say, set_verbosity
 from fleetctl.cli.terminal import LocalTerminal
 from fleetctl.errors import Cancelled, HostError, UsageError
 from fleetctl.events import Stream
+from fleetctl.model import Host
 from fleetctl.ssh.session import Session
 from fleetctl.ssh.terminal import Pty, Shell, open_shell
 
@@ -27,7 +31,15 @@ _LEFT = "disconnected"
 
 
 def converse(
-    word: str, command: str, files: list[Path], access: Access, patience: Patience, *, pty: bool | None, verbose: int
+    word: str,
+    command: str,
+    files: list[Path],
+    access: Access,
+    patience: Patience,
+    *,
+    pty: bool | None,
+    verbose: int,
+    no_history: bool,
 ) -> int:
     """Returns: the process's exit code.
 
@@ -35,6 +47,7 @@ def converse(
         word: which host.
         command: what its shell runs; "" for what is typed.
         pty: whether it is on a terminal there; None as it fits.
+        no_history: keep no record of it.
 
     Raises: UsageError and its kinds, before anything was contacted.
     """
@@ -50,18 +63,35 @@ def converse(
     terminal = LocalTerminal(_STDIN)
     with fleet, Cancel() as cancel, Interrupts(cancel, terminal.restore):
         wants_pty = bool(terminal) and (not command or os.isatty(_STDOUT)) if pty is None else pty
-        try:
+
+        def do(note: Note) -> int:
             with fleet.session(host, cancel) as session:
                 code = _talk(session, command, terminal, cancel, pty=wants_pty)
-        except HostError as error:
-            complain(f"{host.name}: {error.message}", error.hint)
-            return _NOT_REACHED
-        except Cancelled as error:
-            if error.message == _LEFT:
-                say(f"fleetctl: {host.name}: {_LEFT}")
-                return _NO_EXIT_CODE
-            complain(error.message)
-            return _INTERRUPTED
+            note(host.name, exited(code))
+            return _told(host, code)
+
+        orders = Orders("ssh", selection, access, patience.pace, Output(no_history=no_history))
+        return Noted(f"ssh {command}".strip(), [host], cancel, lambda note: _visit(host, do, note)).carry_out(orders)
+
+
+def _visit(host: Host, do: Callable[[Note], int], note: Note) -> int:
+    """Do it, and say why it could not be done, or not to its end."""
+    try:
+        return do(note)
+    except HostError as error:
+        note(host.name, refused(error))
+        complain(f"{host.name}: {error.message}", error.hint)
+        return _NOT_REACHED
+    except Cancelled as error:
+        note(host.name, refused(error))
+        if error.message == _LEFT:
+            say(f"fleetctl: {host.name}: {_LEFT}")
+            return _NO_EXIT_CODE
+        complain(error.message)
+        return _INTERRUPTED
+
+
+def _told(host: Host, code: int | None) -> int:
     if code is None:
         complain(f"{host.name}: ended by a signal")
         return _NO_EXIT_CODE

@@ -8,7 +8,7 @@ import typer
 
 from fleetctl.cli.completion import complete_target
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import Access, InventoryFiles, Patience, Privilege, Verbosity
+from fleetctl.cli.options import Access, InventoryFiles, NoHistory, Patience, Privilege, Verbosity
 
 
 @expanded
@@ -23,6 +23,7 @@ def doctor(
     inventory: InventoryFiles = [],  # noqa: B006 - typer copies it
     json: Annotated[bool, typer.Option("--json", help="Tell it as one JSON document.")] = False,
     verbose: Verbosity = 0,
+    no_history: NoHistory = False,
 ) -> None:
     """Walk the way to one host step by step, tell what is found, and what to do where it ends.
 
@@ -31,4 +32,8 @@ def doctor(
     """
     from fleetctl.cli.examining import examine_and_show
 
-    raise typer.Exit(examine_and_show(host, inventory, access, privilege, patience, as_json=json, verbose=verbose))
+    raise typer.Exit(
+        examine_and_show(
+            host, inventory, access, privilege, patience, as_json=json, verbose=verbose, no_history=no_history
+        )
+    )

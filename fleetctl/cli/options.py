@@ -218,6 +218,9 @@ Verbosity = Annotated[
 ]
 
 
+NoHistory = Annotated[bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")]
+
+
 class Pace(msgspec.Struct, frozen=True):
     """How many hosts at once, how often to try, how long to wait."""
 
@@ -308,9 +311,7 @@ class Output(Look, frozen=True):
     dry_run: Annotated[
         bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
     ] = False
-    no_history: Annotated[
-        bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")
-    ] = False
+    no_history: NoHistory = False
 
 
 class Surroundings(msgspec.Struct, frozen=True):

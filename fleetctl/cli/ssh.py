@@ -8,7 +8,7 @@ import typer
 
 from fleetctl.cli.completion import complete_target
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import Access, InventoryFiles, Patience, Verbosity
+from fleetctl.cli.options import Access, InventoryFiles, NoHistory, Patience, Verbosity
 
 
 @expanded
@@ -32,6 +32,7 @@ def ssh(
         ),
     ] = None,
     verbose: Verbosity = 0,
+    no_history: NoHistory = False,
 ) -> None:
     """Open a shell on one host, or run a command there and type to it. Options end at HOST.
 
@@ -40,4 +41,5 @@ def ssh(
     """
     from fleetctl.cli.conversing import converse
 
-    raise typer.Exit(converse(host, " ".join(command or []), inventory, access, patience, pty=pty, verbose=verbose))
+    line = " ".join(command or [])
+    raise typer.Exit(converse(host, line, inventory, access, patience, pty=pty, verbose=verbose, no_history=no_history))

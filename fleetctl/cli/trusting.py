@@ -10,7 +10,9 @@ import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Pace, Selection
+from fleetctl.cli.noting import Note, Noted
+from fleetctl.cli.options import Access, Output, Pace, Selection
+from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import confirm
 from fleetctl.cli.running import open_fleet
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
@@ -23,6 +25,7 @@ from fleetctl.errors import (
     HostKeyUnknown,
     UntrustedError,
 )
+from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.fleet import Fleet
 from fleetctl.model import Host
 from fleetctl.nodes import fold
@@ -74,19 +77,38 @@ class Scanned(msgspec.Struct, frozen=True):
         return f"{self.key.fingerprint}, certified by {self.authority}" if self.authority else self.key.fingerprint
 
 
-def look_and_write(selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool) -> int:
+def look_and_write(
+    selection: Selection, access: Access, pace: Pace, *, yes: bool, replace: bool, no_history: bool
+) -> int:
     """Returns: 0 when every host is trusted now, else 3; 130 when interrupted."""
-    trusted = True
     with open_fleet(selection, access, pace) as fleet, Cancel() as cancel, Interrupts(cancel):
         hosts = fleet.strangers(*wanted(selection), exclude=unwanted(selection))
-        for machines in _by_distance(hosts):
-            scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(machines, cancel)]
-            if cancel.is_set():
-                complain(f"{cancel.reason}: nothing {'more ' if machines[0].jump else ''}was written")
-                return _INTERRUPTED
-            _show(scanned)
-            trusted &= _settle(fleet.known_hosts, scanned, trust_command(selection, access), yes=yes, replace=replace)
-    return 0 if trusted else _NOT_TRUSTED
+        command = trust_command(selection, access)
+
+        def do(note: Note) -> int:
+            all_trusted = True
+            for machines in _by_distance(hosts):
+                scanned = [_judged(fleet, host, key) for host, key in fleet.server_keys(machines, cancel)]
+                if cancel.is_set():
+                    complain(f"{cancel.reason}: nothing {'more ' if machines[0].jump else ''}was written")
+                    return _INTERRUPTED
+                _show(scanned)
+                trusted = _settle(fleet.known_hosts, scanned, command, yes=yes, replace=replace)
+                all_trusted &= len(trusted) == len(scanned)
+                for one in scanned:
+                    note(one.host.name, _outcome(one, trusted=one.host.name in trusted))
+            return 0 if all_trusted else _NOT_TRUSTED
+
+        return Noted("trust", hosts, cancel, do).carry_out(
+            Orders("trust", selection, access, pace, Output(no_history=no_history))
+        )
+
+
+def _outcome(one: Scanned, *, trusted: bool) -> Outcome:
+    if trusted:
+        return Outcome(Status.OK)
+    status = Status.UNREACHABLE if one.key is None else Status.UNTRUSTED
+    return Outcome(status, error=ErrorFacts("not-trusted", one.why))
 
 
 def _by_distance(hosts: Sequence[Host]) -> list[list[Host]]:
@@ -98,8 +120,8 @@ def _by_distance(hosts: Sequence[Host]) -> list[list[Host]]:
     return [machines for machines in by_distance if machines]
 
 
-def _settle(known_hosts: KnownHosts, scanned: Sequence[Scanned], command: str, *, yes: bool, replace: bool) -> bool:
-    """Write what may be written, and warn of the rest. Returns: whether all are trusted now."""
+def _settle(known_hosts: KnownHosts, scanned: Sequence[Scanned], command: str, *, yes: bool, replace: bool) -> set[str]:
+    """Write what may be written, and warn of the rest. Returns: the names of those that are trusted now."""
     writable = {State.NEW, State.CHANGED} if replace else {State.NEW}
     to_write = [one for one in scanned if one.state in writable]
     written = _write(known_hosts, to_write, yes=yes)
@@ -110,8 +132,7 @@ def _settle(known_hosts: KnownHosts, scanned: Sequence[Scanned], command: str, *
     if changed and not replace:
         warn("someone may be listening in")
         warn(f"if they were really rebuilt: {command} --replace {shlex.quote(fold(changed))}")
-    trusted = {one.host.name for one in scanned if one.state in {State.SAME, State.CERTIFIED}} | written
-    return len(trusted) == len(scanned)
+    return {one.host.name for one in scanned if one.state in {State.SAME, State.CERTIFIED}} | written
 
 
 def _judged(fleet: Fleet, host: Host, key: ServerKey | FleetError) -> Scanned:

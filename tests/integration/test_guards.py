@@ -131,6 +131,23 @@ def test_audit_tells_who_did_what_from_its_beginning_to_its_end(fleetctl: Fleetc
     assert (ended["counts"], ended["exit_code"], ended["why"]) == ({"failed": 2}, 1, "")
 
     log.unlink()
+    assert fleetctl("ssh", "-i", three, "h001", "exit 7", env=settings).exit_code == 7
+    assert fleetctl("ssh", "-i", three, "h001", "true", env=settings).exit_code == 0
+    assert fleetctl("doctor", "-i", three, "h002", env=settings).exit_code == 0
+    assert fleetctl("trust", "-i", three, "h[002-003]", env=settings).exit_code == 0
+    assert fleetctl("ssh", "--no-history", "127.0.0.1:1", "true", env=settings).exit_code == 3
+    lines = list(map(json.loads, log.read_text().splitlines()))
+    assert [line["operation"] for line in lines[::2]] == ["ssh exit 7", "ssh true", "doctor", "trust", "ssh true"]
+    assert [line["counts"] for line in lines[1::2]] == [
+        {"failed": 1}, {"ok": 1}, {"ok": 1}, {"ok": 2}, {"unreachable": 1},
+    ]  # fmt: skip
+    assert [line["exit_code"] for line in lines[1::2]] == [7, 0, 0, 0, 3]
+    kept = [run["command"] for run in fleetctl("history", "-o", "json").json]
+    assert kept == ["trust", "doctor", "ssh", "ssh", "run", "run"]
+    # None of these is what rerun and @status: mean by the last run.
+    assert "again: run echo begun; exec sleep 65 on h[001-003]" in fleetctl("rerun", "--dry-run").stderr
+
+    log.unlink()
     log.mkdir()
     ran = fleetctl("run", "-i", three, "true", env=settings)
     assert (ran.exit_code, ran.stdout) == (2, "")
