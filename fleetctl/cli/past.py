@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
-from fleetctl.cli.recording import history_path
-from fleetctl.cli.settings import load_settings
+from fleetctl.cli.settings import Settings, load_settings
 from fleetctl.errors import HistoryError, TargetError
 from fleetctl.events import Outcome, Status
 from fleetctl.history.history import History
+from fleetctl.history.place import default_path
 from fleetctl.history.records import RunRecord
 
 FAILED = frozenset({Status.FAILED, Status.ERROR})
@@ -20,6 +21,11 @@ ENDINGS = (*Status, UNFINISHED, NOT_OK)
 _OFFERED = 20
 _LOOKED_AT = 200
 REPEATABLE = frozenset({"run", "put", "get", "ping"})
+
+
+def history_path(settings: Settings) -> Path:
+    directory = settings.history.directory
+    return default_path() if directory is None else Path(directory) / default_path().name
 
 
 def open_history() -> History:

@@ -7,12 +7,12 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fleetctl.cli.orders import Orders
+from fleetctl.cli.past import history_path
 from fleetctl.cli.selecting import unwanted, wanted
 from fleetctl.cli.settings import HistorySettings, Settings
 from fleetctl.cli.sources import digest
@@ -20,7 +20,6 @@ from fleetctl.cli.typed import typed
 from fleetctl.engine.task import AnyOperation
 from fleetctl.history.encoding import readable
 from fleetctl.history.masking import Masks, secret_values
-from fleetctl.history.place import default_path
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin, Retention
 from fleetctl.model import Host, Secret
@@ -47,11 +46,6 @@ def recorders(orders: Orders, settings: Settings, origin: Origin, masks: Masks, 
 def _retention(settings: HistorySettings) -> Retention:
     wanted = {"days": settings.keep_days, "runs": settings.keep_runs, "bytes": settings.keep_size}
     return msgspec.convert({name: value for name, value in wanted.items() if value is not None}, Retention)
-
-
-def history_path(settings: Settings) -> Path:
-    directory = settings.history.directory
-    return default_path() if directory is None else Path(directory) / default_path().name
 
 
 def masks_of(operation: AnyOperation, hosts: Sequence[Host]) -> Masks:
