@@ -22,6 +22,7 @@ _STYLES = {
     "stopped": "yellow",
 }
 _TROUBLE = "bold red"
+_CUT_SHORT = {Status.TIMEOUT, Status.CANCELLED}
 _COLUMNS = ("host", "status", "exit", "seconds", "last line")
 _STATUS = 1
 _GAP = 3
@@ -75,7 +76,7 @@ class TableView:
     def _finish(self, event: HostFinished) -> None:
         host, outcome = event.host, event.outcome
         out, err = (self._last.pop((host, stream), _LastLine()).text() for stream in ("stdout", "stderr"))
-        last = out or err
+        last = "" if outcome.status in _CUT_SHORT else out or err  # what became of it says more than its last words
         code = "" if outcome.exit_code is None else str(outcome.exit_code)
         words = last or ("" if outcome.exit_code is not None else reason(outcome).removeprefix(f"{outcome.status}: "))
         self._rows[host] = (host, outcome.status, code, f"{outcome.seconds:.2f}", words)

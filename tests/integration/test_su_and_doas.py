@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import processes
 from tests.support.account import Account, local_account
 from tests.support.privileges import Run, Sudoers, denial, doas_rules
 from tests.support.secrecy import secret
@@ -68,6 +70,15 @@ def test_su_knows_no_such_user(run: Run) -> None:
 def test_a_terminal_can_be_had_with_su(run: Run, other: Account, su: dict[str, Any]) -> None:
     ran = run("-N", "--pty", "tty -s && id -un", password=other.password, **su)
     assert ran.stdout.strip() == other.user
+
+
+def test_what_su_runs_is_ended_with_its_time(run: Run, other: Account, su: dict[str, Any]) -> None:
+    """su gives it a session of its own, in which root would have to look."""
+    line = "trap '' TERM; echo begun; sleep 605 >/dev/null 2>&1 & sleep 605; sleep 605"
+    ran = run("-o", "json", "--timeout", "1s", line, password=other.password, **su)
+    (host,) = ran.json["hosts"]
+    assert (host["status"], host["killed"], host["stdout"]) == ("timeout", True, "begun\n")
+    assert "sleep 605" not in map(processes.command_line, processes.owned_by(pwd.getpwnam(other.user).pw_uid))
 
 
 def test_su_runs_what_the_shell_of_the_other_user_would_not_understand(

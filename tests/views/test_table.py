@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleetctl.events import Event, Status
+from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, Status
 from fleetctl.views import render_table
 from tests.support.showing import Paper, begun, ended, over, refused, said, show
 
@@ -81,6 +81,12 @@ def test_a_narrow_terminal_loses_columns_from_the_right_and_never_a_part_of_one(
     lines = show("table", over([*events, refused("db", "refused")]), terminal=True, width=width).text.splitlines()
     assert [" ".join(line.split()) for line in lines if line.strip(" ─")] == shown
     assert max(map(len, lines)) <= max(width, len("web01  unreachable"))
+
+
+def test_what_became_of_a_command_that_was_cut_short_is_shown_instead_of_its_last_words() -> None:
+    outcome = Outcome(Status.TIMEOUT, error=ErrorFacts("timed-out", "not done within 1 s"), killed=True)
+    events: list[Event] = [begun("a"), said("a", "busy"), HostFinished(host="a", outcome=outcome)]
+    assert show("table", over(events)).text.splitlines()[1].split(maxsplit=3)[3] == "not done within 1 s; killed"
 
 
 def test_in_other_tables_a_narrow_terminal_loses_nothing() -> None:
