@@ -1,6 +1,6 @@
 # One virtual environment in .venv serves every target; it is made again only when what it is made from changes.
 .POSIX:
-.PHONY: help demo test servers lint format bench pins clean
+.PHONY: help demo test servers lint format bench soak pins clean
 
 PYTHON = python3
 ARGS =
@@ -39,6 +39,11 @@ bench: .venv/dev ## measure start-up, large inventories, commands against asyncs
 	@.venv/bin/python -m tests.benchmarks.history
 	@.venv/bin/python -m tests.benchmarks.memory
 	@.venv/bin/python -m tests.benchmarks.files
+
+soak: .venv/dev ## 20,000 commands on hosts that fail at random, and 50 runs that are killed and gone on with
+	@sh .ci/need sshd
+	@.venv/bin/python -m tests.soak.soak
+	@.venv/bin/python -m tests.soak.kills
 
 pins: .venv/dev ## write the versions that are installed now to constraints.txt
 	@.venv/bin/python -m pip freeze --exclude fleetctl | grep '^[A-Za-z0-9_.-]*==' > constraints.txt

@@ -38,3 +38,21 @@ def nothing_left_behind() -> Iterator[None]:
     assert not left, left
     opened = {number: what for number, what in descriptors().items() if before[1].get(number) != what}
     assert not opened, opened
+
+
+class Most:
+    """The most that was held at any look; of memory, what it was at the first settled look, and the last."""
+
+    def __init__(self) -> None:
+        self.threads = 0
+        self.descriptors = 0
+        self.first_bytes = 0
+        self.last_bytes = 0
+
+    def look(self, *, settled: bool) -> None:
+        """Look now; `settled` when all that is made once has been made."""
+        self.threads = max(self.threads, threading.active_count())
+        self.descriptors = max(self.descriptors, len(descriptors()))
+        self.last_bytes = resident()
+        if settled and not self.first_bytes:
+            self.first_bytes = self.last_bytes

@@ -16,6 +16,7 @@ import sys
 import termios
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +130,11 @@ class Running:
             if left <= 0 or not self._selector.get_map():
                 raise AssertionError(f"never said {pattern!r}:\n{self.stdout}\n{self.stderr}")
             self._hear(left)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let it go on for so long, or to its end."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
     def wait_until_stuck(self, seconds: float = 60.0) -> None:
         """Until its stdout, a pipe, is as good as full: it waits for us. Raises: AssertionError when it is not."""
