@@ -44,9 +44,9 @@ class Moment:
 
 def any_moment(chance: random.Random) -> Moment:
     """Before anything has begun, between any two hosts, in the middle of any, or when all is over."""
-    if chance.random() < 0.5:
+    if chance.random() < 0.3:
         return Moment(0, chance.uniform(0, _LONGEST_SECONDS))
-    return Moment(chance.randint(1, HOSTS), chance.uniform(0, 0.1))
+    return Moment(chance.randint(1, HOSTS), chance.uniform(0, 0.05))
 
 
 def kill_and_go_on(fleetctl: Fleetctl, sshd: Sshd, inventory: Path, told: Path, moment: Moment) -> Taken:
