@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def shown(documents: tuple[str, ...]) -> list[Any]:
 def needs_real_servers(example: Example) -> bool:
     """Whether a lab will not do: it has no sudo, makes no connections for others, and nobody is at a terminal."""
     return re.search(r" (-J|-s|ssh|doctor|secret)\b", example.command) is not None
+
+
+def needs_past_runs(example: Example) -> bool:
+    """Whether it looks at what was done before, so that it means nothing alone."""
+    looks_back = r"fleetctl (history|show|compare|report|rerun)\b|@status:|@run:|--failed-to|\^\w+\.txt"
+    return re.search(looks_back, example.command) is not None
 
 
 def plant(directory: Path, files: Mapping[str, str]) -> None:
@@ -81,7 +88,8 @@ def check(
         assert _shape(answer) == _shape(example.answer)
     else:
         patterns = _BLURRED | dict(blurred or {})
-        assert _plain(answer, written, patterns) == _plain(example.answer, written, patterns)
+        real, told = (_plain(text, written, patterns) for text in (answer, example.answer))
+        assert real == told, "\n".join(unified_diff(told, real, "told", "real", lineterm=""))
 
 
 def _plain(answer: str, written: Mapping[str, str], patterns: Mapping[str, str]) -> list[str]:
