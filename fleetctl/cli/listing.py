@@ -41,4 +41,6 @@ def show_table(screen: Screen, runs: Sequence[RunRecord]) -> None:
 
 
 def _short(run: RunRecord) -> str:
-    return typed(run).removeprefix("fleetctl ")
+    """What was typed; of a rerun, what was typed again, behind the end of the id of the run that it goes on with."""
+    words = typed(run).removeprefix("fleetctl ")
+    return f"rerun {run.origin.parent.rpartition('-')[2]}: {words}" if run.origin.parent else words

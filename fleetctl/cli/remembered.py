@@ -71,7 +71,8 @@ def headline(run: RunRecord) -> str:
     place = f" in {run.origin.directory}" if run.origin.directory else ""
     length = state(run) if run.seconds is None else elapsed(run.seconds)
     by = f", by {who(run)}" if who(run) else ""
-    return f"{run.id}: {typed(run)} — {counted(run.hosts, 'host')}, {when(run)}, {length}{by}{place}"
+    parent = f", goes on with {run.origin.parent}" if run.origin.parent else ""
+    return f"{run.id}: {typed(run)} — {counted(run.hosts, 'host')}, {when(run)}, {length}{by}{place}{parent}"
 
 
 def facts(run: RunRecord) -> dict[str, Any]:

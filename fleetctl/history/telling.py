@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from operator import attrgetter
@@ -56,10 +57,11 @@ def tell(
     end = None if finished is None else _finished.decode(finished)
     seen = Counter(Status(row[6]) for row in rows if row[6] is not None)
     at, seq = _last(rows) if end is None else (end.at, end.seq)
+    at = max(at, time.time() - started) if alive else at
     for host, begun in open_hosts.items():
         seq += 1
         yield from cut.rest(host, at, seq)
-        yield HostFinished(host=host, outcome=_unknown(begun=begun), at=at, seq=seq)
+        yield HostFinished(host=host, outcome=_unknown(begun=begun, alive=alive), at=at, seq=seq)
         seen[Status.CANCELLED] += 1
     if end is not None:
         yield msgspec.structs.replace(end, counts=dict(seen), seq=seq)
@@ -100,6 +102,14 @@ def _last(rows: list[tuple]) -> tuple[float, int]:  # type: ignore[type-arg]
     return max(times, default=0.0), max(places, default=0)
 
 
-def _unknown(*, begun: bool) -> Outcome:
-    error = ErrorFacts(NOT_RECORDED, "its end is not on record" if begun else "its beginning is not on record")
+def _unknown(*, begun: bool, alive: bool) -> Outcome:
+    error = ErrorFacts(NOT_RECORDED, _SAID[begun, alive])
     return Outcome(Status.CANCELLED, error=error, remote_ended=not begun)
+
+
+_SAID = {
+    (True, True): "not done yet",
+    (True, False): "its end is not on record",
+    (False, True): "not begun yet",
+    (False, False): "its beginning is not on record",
+}

@@ -185,7 +185,9 @@ def _put_together(found: list[Part]) -> set[str]:
 def _refuse(expression: str, whys: list[str]) -> None:
     """Raises: TargetError with the first of the reasons, when there is one."""
     if whys:
-        raise TargetError(f"target {expression!r}: {whys[0]}", hint="`fleetctl hosts` lists what there is")
+        is_past = whys[0].startswith(tuple(f"'@{kind}:" for kind in PAST))
+        hint = "`fleetctl history` lists what there was" if is_past else "`fleetctl hosts` lists what there is"
+        raise TargetError(f"target {expression!r}: {whys[0]}", hint=hint)
 
 
 def _unknown(kind: str, name: str, known: Hosts) -> TargetError:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from fleetctl.cli.listing import show_table
-from fleetctl.cli.remembered import state, trouble
+from fleetctl.cli.remembered import headline, state, trouble
 from fleetctl.events import Event, HostFinished, RunFinished, Status
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin, RunRecord
@@ -144,6 +144,14 @@ RUN = RunRecord(NEW, Origin("run", ("run", "df", "-h"), user="anna"), 1_795_000_
 def test_a_run_is_told_in_a_word(changes: dict[str, object], word: str, words: str) -> None:
     run = msgspec.structs.replace(RUN, **changes)
     assert (state(run), trouble(run)) == (word, words)
+
+
+def test_a_rerun_says_of_which_run() -> None:
+    again = msgspec.structs.replace(RUN, origin=Origin("run", ("run", "df", "-h"), parent=OLD))
+    paper = Paper()
+    show_table(paper.screen(), [again])
+    assert "  rerun aaaaaa: run df -h\n" in paper.shown().text
+    assert headline(again).endswith(f", 1.0 s, goes on with {OLD}")
 
 
 def test_who_is_told_only_where_there_are_several() -> None:

@@ -24,5 +24,6 @@ def test_a_run_that_goes_on_is_listed_and_told_as_far_as_it_is(fleetctl: Fleetct
         shown = fleetctl("show")
         assert "3 hosts, " in shown.stderr
         assert "\nit still runs: 3 hosts to go: h[001-003]\n" in shown.stderr
+        assert "h[001-003]  not done yet; may still run there\n" in shown.stderr
         running.signal(signal.SIGTERM)
         assert running.finish().exit_code == 130

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fleetctl.errors import TargetError
 from fleetctl.inventory import Inventory, load
+from fleetctl.inventory.targets import Targets
 
 FLEET = """
 groups:
@@ -148,6 +149,14 @@ def test_what_does_not_exist_or_selects_nothing_is_told_part_by_part(fleet: Inve
         fleet.select(target)
     assert said in raised.value.message
     assert target in raised.value.message
+
+
+def test_who_finds_nobody_in_earlier_runs_is_pointed_to_these() -> None:
+    none = dict[str, list[str]]()
+    targets = Targets(["web01"], none, lambda: none, lambda: none, recall=lambda _kind, _name: [])
+    with pytest.raises(TargetError, match="'@status:failed' selects no host") as raised:
+        targets.select("web01,@status:failed")
+    assert "fleetctl history" in raised.value.hint
 
 
 def test_an_unknown_name_is_an_error_in_exclude_too(fleet: Inventory) -> None:
