@@ -61,7 +61,7 @@ def kill_and_go_on(fleetctl: Fleetctl, sshd: Sshd, inventory: Path, told: Path, 
     line = f"n=${{SSH_CONNECTION% *}}; echo ${{n##*.}} >>{told}; sleep 0.05"
     with fleetctl.start("run", "-f", _FANOUT, "-i", inventory, "-o", "ndjson", line) as running:
         if moment.done:
-            running.wait_for_match(rf'(?s)(.*"host_finished"){{{moment.done}}}')
+            running.wait_for_times('"host_finished"', moment.done)
         running.pass_time(moment.seconds)
         running.signal(signal.SIGKILL)
         running.process.wait(10)

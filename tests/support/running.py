@@ -15,7 +15,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,11 +124,20 @@ class Running:
 
     def wait_for_match(self, pattern: str, seconds: float = 30.0) -> None:
         """The same for a regular expression."""
+        found = re.compile(pattern.encode())
+        self._wait_until(lambda: any(map(found.search, self._heard.values())), pattern, seconds)
+
+    def wait_for_times(self, text: str, times: int, seconds: float = 30.0) -> None:
+        """The same for a text that is said so often on stdout."""
+        said = text.encode()
+        self._wait_until(lambda: self._heard["stdout"].count(said) >= times, f"{text} {times} times", seconds)
+
+    def _wait_until(self, so: Callable[[], bool], what: str, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while not any(re.search(pattern.encode(), heard) for heard in self._heard.values()):
+        while not so():
             left = until - time.monotonic()
             if left <= 0 or not self._selector.get_map():
-                raise AssertionError(f"never said {pattern!r}:\n{self.stdout}\n{self.stderr}")
+                raise AssertionError(f"never said {what!r}:\n{self.stdout}\n{self.stderr}")
             self._hear(left)
 
     def pass_time(self, seconds: float) -> None:
