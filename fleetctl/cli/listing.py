@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fleetctl.cli.history_options import Filter, Form
 from fleetctl.cli.past import open_history
-from fleetctl.cli.remembered import facts, state, trouble, typed, when, who
+from fleetctl.cli.remembered import facts, state, trouble, typed, when
 from fleetctl.cli.talk import say
 from fleetctl.history.records import RunRecord
 from fleetctl.views import Screen, render_table
@@ -31,13 +31,18 @@ def list_runs(wanted: Filter, form: Form) -> None:
 
 def show_table(screen: Screen, runs: Sequence[RunRecord]) -> None:
     """A row for each; who began it only where that differs."""
-    several = len({who(run) for run in runs}) > 1
+    several = len({_who(run) for run in runs}) > 1
     rows = [
-        (run.id, when(run)[:16], state(run), str(run.hosts), trouble(run), *[who(run)] * several, _short(run))
+        (run.id, when(run)[:16], state(run), str(run.hosts), trouble(run), *[_who(run)] * several, _short(run))
         for run in runs
     ]
     columns = ("run", "when", "state", "hosts", "not ok", *["who"] * several, "command")
     render_table(screen, columns, rows, style_by=2, keep=3)
+
+
+def _who(run: RunRecord) -> str:
+    """The person and the machine; not the terminal, of which one person has many."""
+    return " on ".join(filter(None, (run.origin.user, run.origin.machine.partition(" ")[0])))
 
 
 def _short(run: RunRecord) -> str:

@@ -156,7 +156,8 @@ def test_a_rerun_says_of_which_run() -> None:
 
 def test_who_is_told_only_where_there_are_several() -> None:
     paper = Paper()
-    show_table(paper.screen(), [RUN])
+    terminals = (Origin("run", ("run", "df"), user="anna", machine=f"control pts/{number}") for number in range(2))
+    show_table(paper.screen(), [msgspec.structs.replace(RUN, origin=origin) for origin in terminals])
     assert paper.shown().text.split("\n")[0].split() == ["run", "when", "state", "hosts", "not", "ok", "command"]
     narrow = Paper()
     hostile = msgspec.structs.replace(RUN, origin=Origin("run", ("run", "x\x1b[2J" * 40), user="ben"))
