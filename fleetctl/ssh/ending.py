@@ -37,12 +37,13 @@ _TOLD = re.compile(rb"fleetctl: (\d+) left\s*\Z")
 
 # What the connection has begun has its very SSH_CONNECTION, which nothing else has. What has not, but has outlived its
 # session's leader, came to be after the connection and is in our control group, may be ours all the same: sudo, say.
-# Sessions whose leader is alive and a child of sshd's process are those of other channels.
+# Sessions whose leader is alive and a child of sshd's process are those of other channels. A session of which anything
+# holds on to the channel's streams is the command's own, and all of it goes; a daemon has its own, and has let go.
 _SURVEY = r"""
 exec 2>/dev/null
 give_up() { echo 'fleetctl: unknown'; exit; }
 attached() {
-for end in 1 2; do
+for end in 0 1 2; do
 case $(readlink "/proc/$1/fd/$end") in pipe:*|socket:*|/dev/pts/*) return 0;; esac
 done
 return 1
@@ -64,8 +65,8 @@ leader = session[pid]
 if (leader == session[own] || state[pid] ~ /[ZX]/) continue
 alive = leader in state
 if (index(ours, "/proc/" pid "/")) {
-if (!alive || state[leader] == "Z" || parent[leader] != server) print "ours", pid
-} else if (!alive && leader > 0 && began[pid] >= began[server]) print "doubtful", pid
+if (!alive || state[leader] == "Z" || parent[leader] != server) print "ours", pid, leader
+} else if (!alive && leader > 0 && began[pid] >= began[server]) print "doubtful", pid, leader
 }
 print "whole"
 }'
@@ -76,19 +77,20 @@ ours=$(grep -lzxF -e "SSH_CONNECTION=$SSH_CONNECTION" /proc/[0-9]*/environ | tr 
 case $ours in */proc/$$/environ*) ;; *) give_up;; esac
 set -- "$1" $(found "$ours")
 case "$*" in *whole) ;; *) give_up;; esac
-while [ $# -gt 2 ]; do
+while [ $# -gt 3 ]; do
 case $2 in
 ours)
-[ "$1" = kill ] && attached "$3" && kill -KILL "$3"
+attached "$3" && held="$held $4 "
+case $1$held in kill*" $4 "*) kill -KILL "$3";; esac
 left=$((left + 1));;
 doubtful) doubtful "$3" && left=$((left + 1));;
 *) give_up;;
 esac
-mode=$1; shift 3; set -- "$mode" "$@"
+mode=$1; shift 4; set -- "$mode" "$@"
 done
 }
 [ -r /proc/1/stat ] && [ -n "$SSH_CONNECTION" ] || give_up
-control_group=$(cat /proc/$$/cgroup)
+control_group=$(cat /proc/$$/cgroup) held=
 for round in 1 2 3 4 5 6; do
 survey "$1"
 [ "$left" = 0 ] && break

@@ -54,11 +54,12 @@ def test_the_whole_group_is_ended_when_the_time_is_over(start_sshd: SshdStarter,
         "children": "echo begun; sleep 600 | sleep 600",
         "stubborn": "trap '' TERM; echo begun; sleep 600; sleep 600",
         "orphans": f"{STUBBORN} & echo begun; sleep 600",
+        "redirected": "echo begun; sh -c 'trap \"\" TERM; sleep 600 >/dev/null 2>&1; sleep 600'",
         "background": "sleep 600 >/dev/null 2>&1 & echo begun; sleep 600",
     }
     ran = run_each(server, lines, "--timeout", "1s")
     assert ends(ran) == dict.fromkeys(lines, KILLED)
-    assert [host["stdout"] for host in ran.json["hosts"]] == ["begun\n"] * 4
+    assert [host["stdout"] for host in ran.json["hosts"]] == ["begun\n"] * 5
     assert server.running() == []
     assert ran.stderr.splitlines()[1].split(maxsplit=2)[2] == "not done within 1 s; killed"
     assert ran.exit_code == 3
@@ -141,8 +142,9 @@ def test_what_runs_as_root_is_ended_as_root(
     run: Run, sudoers: Sudoers, deputy_sshd: Sshd, more: tuple[str, ...]
 ) -> None:
     sudoers("{user} ALL=(ALL:ALL) ALL")
-    line = "trap '' TERM; echo $$; sleep 603 >/dev/null 2>&1 & sleep 603; sleep 603"
+    seconds = 605 + len(more)  # the two run side by side
+    line = f"trap '' TERM; echo $$; sleep {seconds} >/dev/null 2>&1 & sleep {seconds}; sleep {seconds}"
     ran = run("-s", "-o", "json", "--timeout", "1s", *more, line)
     assert ends(ran) == {"h001": KILLED}
     assert not processes.command_line(int(ran.json["hosts"][0]["stdout"]))
-    assert not any(sleeps(pid, 603) for pid in processes.owned_by(0))
+    assert not any(sleeps(pid, seconds) for pid in processes.owned_by(0))
