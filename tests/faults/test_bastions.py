@@ -205,5 +205,7 @@ def test_an_interrupt_ends_what_waits_for_a_bastion(
         with fleetctl.on_terminal("run", "-i", inventory, "true") as running:
             running.wait_for("3")
             running.type("\x03")
+            running.wait_for("Ctrl-C again")
+            running.type("\x03")
             ran = running.finish()
     assert ran.exit_code == 130

@@ -124,9 +124,10 @@ class Beside:
         return fates
 
     def look(self) -> dict[str, bytes]:
-        """All files there are, with their content, and what else there is."""
+        """All files there are, with their content, and what else there is; but for what is kept of runs."""
         tops = (self.directory, self.far)
-        return {str(top / name): _content(top / name) for top in tops for name in names(top)}
+        paths = (top / name for top in tops for name in names(top))
+        return {str(path): _content(path) for path in paths if not path.is_relative_to(self.fleetctl.home / ".local")}
 
     def judge(self, before: Mapping[str, bytes], *, put: bool, changes: Sequence[Path] = ()) -> None:
         """No half file has a final name, and nothing is written where nothing belongs."""
