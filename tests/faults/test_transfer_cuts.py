@@ -167,6 +167,8 @@ def test_ctrl_c_on_a_terminal_leaves_a_clean_screen(beside: Beside, command: str
         with beside.fleetctl.on_terminal(command, "--limit", "3MB/s", "-i", inventory, *words) as running:
             running.wait_for(" of 24.0 MiB")
             running.type("\x03")
+            running.wait_for("Ctrl-C again")
+            running.type("\x03")
             ran = running.finish()
     assert ran.exit_code == 130
     assert "2 cancelled" in ran.stdout
