@@ -109,9 +109,7 @@ class Hosts:
             yield f"run {outcome.repeats + 1} times"
         if outcome.note:
             yield outcome.note
-        if outcome.killed:
-            yield "what ran there was killed"
-        elif not outcome.remote_ended:
+        if not outcome.remote_ended:
             yield "what was begun there may still run"
 
 
