@@ -19,7 +19,7 @@ from fleetctl.cli.sources import digest
 from fleetctl.cli.typed import typed
 from fleetctl.engine.task import AnyOperation
 from fleetctl.history.encoding import readable
-from fleetctl.history.masking import Masks, secret_values
+from fleetctl.history.masking import Masks, secret_values, secrets_typed
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin, Retention
 from fleetctl.model import Host, Secret
@@ -49,10 +49,10 @@ def _retention(settings: HistorySettings) -> Retention:
 
 
 def masks_of(operation: AnyOperation, hosts: Sequence[Host]) -> Masks:
-    """What must not be kept of a run: the secrets of each host and of the way to it, and those in its variables."""
+    """What must not be kept of a run: the secrets of each host and of the way to it, and those that were typed."""
     env = operation.env if isinstance(operation, Command) else {}
     known = {host.name: frozenset(secret.reveal() for secret in _secrets(host)) for host in hosts}
-    return Masks(secret_values(env), known)
+    return Masks([*secret_values(env), *secrets_typed(typed().argv)], known)
 
 
 def _secrets(host: Host) -> Iterator[Secret]:

@@ -19,8 +19,12 @@ MASK = "***"
 _MASK_BYTES = MASK.encode()
 _SHORTEST = 4
 """A shorter value turns up by chance in every other line."""
+_SHORTEST_GUESSED = 6
+"""The same for one that only looks like a secret."""
 _SIGNS = (
-    "pass", "secret", "token", "credential", "key", "pwd", "pw", "auth", "bearer", "://", "mysql", "mariadb",
+    "pass", "secret", "token", "credential", "key", "pwd", "pw", "auth", "bearer", "jwt", "otp", "psk", "://", "cookie",
+    "mysql", "mariadb", "login", "mongo", "useradd", "usermod", "redis", "ldap", "smbclient", "identified", "sudo",
+    "stdin", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "eyj",
 )  # fmt: skip
 """Without one of these, or a user with a colon behind it, a command line has no secret that its words tell of."""
 
@@ -139,6 +143,16 @@ def secret_values(variables: Mapping[str, str]) -> list[str]:
     from fleetctl.history.command_lines import is_secret  # noqa: PLC0415 - as above
 
     return [value for name, value in variables.items() if is_secret(name)]
+
+
+def secrets_typed(argv: Sequence[str]) -> list[str]:
+    """What looks like a secret on a command line: what runs on the hosts may say it, too."""
+    line = _BETWEEN_WORDS.join(argv)
+    if not _may_tell(line):
+        return []
+    from fleetctl.history.command_lines import secrets_in  # noqa: PLC0415 - as above
+
+    return [value for value in secrets_in(line) if len(value) >= _SHORTEST_GUESSED]
 
 
 def _may_tell(line: str) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleetctl.cli import files, run
 from fleetctl.events import ErrorFacts, Outcome, Status
-from fleetctl.history.masking import MASK, Mask, Masks, StreamMask
+from fleetctl.history.masking import MASK, Mask, Masks, StreamMask, secrets_typed
 
 NAMED = [
     "PASSWORD=hunter2 app", "DB_PASS=hunter2 app", "mysql_pwd=hunter2 app", "api_key=hunter2", "KEY=hunter2 app",
@@ -23,13 +23,21 @@ NAMED = [
     "redis-cli -u redis://:hunter2@h", "sshpass -p hunter2 ssh h", "mysql -u root -phunter2 d",
     "PASSWORD=a\\ hunter2 x",
     "PASSWORD=\"a hunter2\" x", "PASSWORD='a'\"hunter2\" x", "CREDENTIALS=hunter2 x",
-    "curl https://h:8080/?token=hunter2", "a:b:token=hunter2",
+    "curl https://h:8080/?token=hunter2", "a:b:token=hunter2", "JWT=hunter2 app", "curl -H 'Cookie: sid=hunter2' h",
+    "echo ada:hunter2 | chpasswd", "printf 'ada:hunter2\\n' | sudo chpasswd -e", "chpasswd <<< 'ada:hunter2'",
+    "echo hunter2 | sudo -S reboot", "echo 'hunter2' | passwd --stdin ada", "useradd -m -p hunter2 ada",
+    "printf '%s' hunter2 | docker login -u ada --password-stdin h", "docker login -u ada -p hunter2 h",
+    "redis-cli -a hunter2 ping", "ldapsearch -x -D cn=x -w hunter2", "smbclient -U ada%hunter2 //h/x",
+    """psql -c "ALTER USER ada PASSWORD 'hunter2'" """.strip(),
+    """mysql -e "create user ada identified by 'hunter2'" """.strip(), "mongosh -u ada -p hunter2",
+    "git clone https://hunter2hunter2hunter2hunter2@h/r", "curl -H x:ghp_hunter2hunter2hunter2hunter2hunter2abcd",
 ]  # fmt: skip
 HARMLESS = [
     "df -h /", "app --password-file /etc/p", "docker login --password-stdin h", "PWD=/tmp make", "KEYBOARD=us app",
     "ssh -i ~/.ssh/id h", "git clone https://h/r", "ssh://ada@h", "app --token $TOKEN", 'PASSWORD="${DB_PASSWORD}" app',
     "cp -pv a b", "mkdir -p /x", "grep token log", "TOKEN_URL=https://h app", "echo a:b", "date +%H:%M",
-    "curl -u ada h", "monkey=1 app", "systemctl restart nginx --no-pass x",
+    "curl -u ada h", "monkey=1 app", "systemctl restart nginx --no-pass x", "echo x | curl -sS -d @- h",
+    "docker run -p 80:80 x", "mkdir -p login", "echo a:b | tee x", "alter the password file",
 ]  # fmt: skip
 
 
@@ -52,7 +60,15 @@ def test_variables_of_a_run_are_masked_by_their_names() -> None:
     argv = ["run", "-e", "API_TOKEN=a b;c", "-e", "ROLE=web", "--env", "DB_KEY=x", "-e", "KEYMAP=us", "env"]
     shown = ("run", "-e", "API_TOKEN=***", "-e", "ROLE=web", "--env", "DB_KEY=***", "-e", "KEYMAP=us", "env")
     assert Mask().words(argv) == shown
-    assert Mask().words(["run", "--env=A_TOKEN=xyz", "-eTOKEN=xyz"]) == ("run", "--env=A_TOKEN=***", "-eTOKEN=***")
+    assert Mask().words(["run", "--env=A_TOKEN=x y", "-eTOKEN=x y"]) == ("run", "--env=A_TOKEN=***", "-eTOKEN=***")
+    assert Mask().words(["run", "-nqe", "TOKEN=x y", "env"]) == ("run", "-nqe", "TOKEN=***", "env")
+    assert Mask().words(["run", "-e", "TOKEN=", "-t", "x"]) == ("run", "-e", "TOKEN=", "-t", "x")
+
+
+def test_what_was_typed_as_a_secret_is_known_by_its_value() -> None:
+    argv = ["run", "-e", "TOKEN=a b;c d", "-t", "web", "app --password 'hunter2' --pin=1 pass=1234 $TOKEN --key=$KEY"]
+    assert secrets_typed(argv) == ["a b;c d", "hunter2"]
+    assert secrets_typed(["run", "df", "-h"]) == []
 
 
 def test_no_option_of_our_own_has_a_secret_for_its_value() -> None:
@@ -86,7 +102,15 @@ def test_known_secrets_are_masked_wherever_they_turn_up() -> None:
 
 def test_a_long_line_is_masked_in_time() -> None:
     """Nothing is looked at again and again."""
-    for text in ("a" * 200_000, "a." * 100_000, "-a" * 100_000, "'" * 100_000, "a:" * 50_000, " " * 20_000):
+    for text in (
+        "a" * 200_000,
+        "a." * 100_000,
+        "-a" * 100_000,
+        "'" * 100_000,
+        "a:" * 50_000,
+        " " * 20_000,
+        "mysql -" * 9000,
+    ):
         assert Mask().text(f"{text} token=x").endswith("token=***")
 
 
