@@ -79,6 +79,23 @@ nice -n 10 rm -rf x
 sudo -- rm -rf x
 chown -R bob /
 chmod -R 777 /
+\rm -rf x
+eval rm -rf x
+sudo -g wheel -u root rm -rf x
+env -u A -u B rm -rf x
+timeout -s KILL 1.5 sudo -n reboot
+xargs -I {} rm -rf {}
+flock -n /run/x rm -rf x
+chroot /mnt rm -rf x
+systemd-run --on-active=2 reboot
+systemctl stop sshd
+sudo systemctl disable --now ssh.service
+service ssh stop
+ifconfig eth0 down
+cat x | sudo tee /dev/sda
+cp x /dev/sda
+dropdb app
+wipefs -af /dev/sda
 """.strip().splitlines()
 
 HARMLESS = r"""
@@ -132,6 +149,19 @@ logger init 6
 systemctl stop nginx
 ./reboot.sh
 rebooted
+grep -r "shutdown" /etc
+ps -ef | grep 'reboot'
+tail -f x | grep -v "reboot"
+sudo -u root grep reboot /var/log/x
+sudo -n grep -r reboot /var/log
+sed -i 's/reboot/x/' f
+wall 'reboot at 5'
+command -v reboot
+truncate --help
+shutdown -c
+wipefs /dev/sda
+cp /dev/sda x
+systemctl stop sshguard
 """.strip().splitlines()
 
 
