@@ -26,7 +26,8 @@ from fleetctl.nodes import fold
 from fleetctl.sizes import counted
 
 _MASK = "***"
-_VARIABLE = re.compile(r"(?P<option>-e|--env=)?(?P<name>[A-Za-z_]\w*)=.*", re.DOTALL)
+_VARIABLE = re.compile(r"(?P<option>-[A-Za-z]*e|--env=)?(?P<name>[A-Za-z_]\w*)=.*", re.DOTALL)
+_TAKES_VARIABLE = re.compile(r"-[A-Za-z]*e|--env")
 _LOOKED_AT = 200
 """Runs, for one that is still at work."""
 _NAMES_IN_MESSAGE = 1000
@@ -119,18 +120,28 @@ def _with_variables(record: RunRecord, given: Sequence[str]) -> tuple[str, ...]:
     if given and record.origin.command != "run":
         raise UsageError(f"{record.origin.command} takes no variables", hint="-e is for what run did")
     new = {pair.partition("=")[0]: pair for pair in given}
-    for place, before in enumerate(argv[:-1], 1):
-        match = _VARIABLE.fullmatch(argv[place])
-        if match and match["name"] in new and (match["option"] or before in {"-e", "--env"}):
+    for place, match in _variables(argv):
+        if match["name"] in new:
             argv[place] = f"{match['option'] or ''}{new.pop(match['name'])}"
     argv[1:1] = [word for pair in new.values() for word in ("-e", pair)]
     if record.origin.masked and not any(_MASK in word for word in record.origin.argv):
         raise HistoryError("what was typed is no text, and is not kept as it was", hint="type it anew")
     if record.origin.masked and (hidden := [word for word in argv if _MASK in word]):
-        again = f"fleetctl rerun {record.id} -e TOKEN=…"
-        hint = f"give it again, as in: {again}; or type the command anew, with -t @run:{record.id}:not-ok"
+        hint = f"type the command anew, with -t @run:{record.id}:not-ok"
+        variables = [match["name"] for place, match in _variables(argv) if argv[place] in hidden]
+        if len(variables) == len(hidden):
+            again = " ".join(f"-e {name}=…" for name in variables)
+            hint = f"give it again: fleetctl rerun {record.id} {again}; or {hint}"
         raise HistoryError(f"a secret was typed, and is not kept: {' '.join(hidden)}", hint=hint)
     return tuple(argv)
+
+
+def _variables(argv: Sequence[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    """The words that set a variable, and where they stand."""
+    for place, before in enumerate(argv[:-1], 1):
+        match = _VARIABLE.fullmatch(argv[place])
+        if match and (match["option"] or _TAKES_VARIABLE.fullmatch(before)):
+            yield place, match
 
 
 def _changed(changes: Changes) -> Iterator[tuple[str, Any]]:

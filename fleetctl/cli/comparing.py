@@ -7,6 +7,7 @@ from contextlib import closing
 from fleetctl.cli.history_options import Form
 from fleetctl.cli.past import open_history
 from fleetctl.cli.remembered import facts, headline
+from fleetctl.cli.talk import warn
 from fleetctl.views import Screen, sanitize
 from fleetctl.views.comparison import Comparison
 from fleetctl.views.facts import encode
@@ -18,6 +19,8 @@ def compare_runs(before: str, after: str, form: Form) -> int:
     screen = Screen.from_process()
     with open_history() as history, closing(Spool()) as spool:
         was, now = history.run(before), history.run(after)
+        if was.id == now.id:
+            warn(f"both are the same run, {was.id}")
         comparison = Comparison(history.events(was.id), history.events(now.id), spool)
         if form is Form.JSON:
             told = {"before": facts(was), "after": facts(now), "counts": comparison.counts()}

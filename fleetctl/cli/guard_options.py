@@ -20,12 +20,12 @@ class Guards(msgspec.Struct, frozen=True):
         typer.Option("--confirm", rich_help_panel=_GUARDS, help="Ask before anything is done, whatever it is."),
     ] = False
     lock: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--lock", metavar="NAME", rich_help_panel=_GUARDS,
             help="Stop when another run with this name is at work.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     lock_wait: Annotated[
         float | None,
         typer.Option(

@@ -72,7 +72,7 @@ def alone(work: str, hosts: int, guards: Guards, settings: LockSettings, cancel:
 
     Raises: LockHeld, UsageError, Cancelled.
     """
-    if not guards.lock:
+    if guards.lock is None:
         if guards.lock_wait is not None:
             raise UsageError("--lock-wait waits for a lock", hint="name it with --lock")
         yield

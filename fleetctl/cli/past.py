@@ -11,6 +11,7 @@ from fleetctl.events import Outcome, Status
 from fleetctl.history.history import History
 from fleetctl.history.place import default_path
 from fleetctl.history.records import RunRecord
+from fleetctl.inventory.mistakes import did_you_mean
 
 FAILED = frozenset({Status.FAILED, Status.ERROR})
 UNREACHED = frozenset({Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT})
@@ -60,7 +61,8 @@ def last(history: History) -> RunRecord:
 def ended(outcomes: Mapping[str, Outcome | None], ending: str) -> list[str]:
     """The hosts that ended so. Raises: TargetError when there is no such ending."""
     if ending not in ENDINGS:
-        raise TargetError(f"hosts do not end as {ending!r}", hint=f"write one of {', '.join(ENDINGS)}")
+        meant = did_you_mean(ending, ENDINGS)
+        raise TargetError(f"hosts do not end as {ending!r}{meant}", hint=f"write one of {', '.join(ENDINGS)}")
     if ending == NOT_OK:
         return [host for host, outcome in outcomes.items() if outcome is None or outcome.status is not Status.OK]
     if ending == UNFINISHED:

@@ -85,11 +85,16 @@ def agreement(plan: Rollout, screen: Screen, *, yes: bool) -> Callable[[str, Can
 
 
 def teller(screen: Screen, underway: Underway, cancel: Cancel) -> Callable[[], bool] | None:
-    """What the first Ctrl-C at a terminal does: tell who still runs. None where nobody would read it."""
+    """What the first Ctrl-C at a terminal does: tell who still runs. None where nobody would read it.
+
+    Before the run has begun, while a lock is waited for, there is nothing to tell, and nothing to lose.
+    """
     if not somebody_reads():
         return None
 
     def tell() -> bool:
+        if not underway.progress.total:
+            return False
         line = f"{underway.told()} — Ctrl-C again within {SOON_SECONDS} s to cancel"
         return not cancel.is_set() and screen.say_soon(line, _SOON_SAID_SECONDS)
 

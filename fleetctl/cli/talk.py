@@ -56,7 +56,7 @@ def complain_of(error: Exception) -> int:
 def tell_unwritten(error: OSError | None) -> None:
     """That results could not be written, if so; a reader who had enough (`| head`) knows."""
     if error is not None and not isinstance(error, BrokenPipeError):
-        complain(f"output cannot be written: {error.strerror or error}")
+        complain(f"{error.filename or 'output'} cannot be written: {error.strerror or error}")
 
 
 def set_verbosity(level: int) -> None:

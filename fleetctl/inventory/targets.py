@@ -134,7 +134,7 @@ class Targets:
             return self._recalled(kind, name)
         if kind not in self._kinds:
             hint = "write @group:…, @tag:…, @var:name=value, @status:failed or @run:ID"
-            raise TargetError(f"there is no @{kind}:", hint=hint)
+            raise TargetError(f"there is no @{kind}:{did_you_mean(kind, [*self._kinds, *PAST])}", hint=hint)
         known = self._kinds[kind]()
         if name == "*":
             return set(self._order) if kind == "group" else set().union(*known.values())

@@ -27,7 +27,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError):  # what was asked for has another name than what was tried
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise

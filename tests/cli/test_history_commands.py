@@ -92,6 +92,7 @@ def test_runs_are_compared_as_diff_compares_files(past: Fleetctl) -> None:
     assert changed.stderr.endswith("2 still bad · 1 output differs · 2 new · 7 same\n")
     same = past("compare", NEW, NEW, "-o", "json")
     assert same.exit_code == 0
+    assert "warning: both are the same run" in same.stderr
     assert json.loads(same.stdout)["counts"] == {"still-bad": 2, "same": 10}
 
 

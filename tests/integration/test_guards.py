@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fleetctl import Fleetctl
+from tests.support.small_disk import small_disk
 from tests.support.sshd import Sshd
 
 
@@ -90,6 +91,10 @@ def test_a_lock_is_for_one_run_at_a_time(fleetctl: Fleetctl, three: Path, here: 
 
         with fleetctl.start("run", "--lock-wait", "1m", *locked, "echo mine", env=settings) as third:
             third.wait_for("waiting: the lock")
+            with fleetctl.on_terminal("run", "--lock-wait", "1m", *locked, "true", env=settings) as fourth:
+                fourth.wait_for("waiting: the lock")
+                fourth.type("\x03")  # nothing has begun that one could be told of
+                assert fourth.finish().exit_code == 130
             first.process.kill()  # the locks of the dead are free
             ran = third.finish()
     assert (ran.exit_code, ran.stdout) == (0, "h001: mine\n")
@@ -102,6 +107,8 @@ def test_what_goes_wrong_with_a_lock_is_told(fleetctl: Fleetctl, three: Path) ->
     assert ran.exit_code == 2
     assert "'a/b' cannot name a lock" in ran.stderr
     assert fleetctl("run", "--lock-wait", "3s", "-i", three, "true").exit_code == 2
+    unnamed = fleetctl("run", "--lock", "", "-i", three, "true")  # of a variable that is not set
+    assert (unnamed.exit_code, "'' cannot name a lock" in unnamed.stderr) == (2, True)
 
 
 def test_audit_tells_who_did_what_from_its_beginning_to_its_end(fleetctl: Fleetctl, three: Path, here: Path) -> None:
@@ -170,3 +177,9 @@ def test_the_names_of_hosts_that_are_not_ok_can_be_kept_and_used(fleetctl: Fleet
     ran = fleetctl("run", "-i", three, "--failed-to", here / "no" / "file", "true")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "there is no such directory" in ran.stderr
+    with small_disk(here / "small", 1) as disk:
+        (disk / "filler").write_bytes(b"x" * 2**20)
+        ran = fleetctl("run", "-i", three, "--failed-to", disk / "left", "exit 1")
+        assert ran.exit_code == 1
+        assert f"{disk / 'left'} cannot be written: No space left" in ran.stderr
+        assert [path.name for path in disk.iterdir()] == ["filler"]

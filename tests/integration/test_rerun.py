@@ -69,6 +69,10 @@ def test_what_is_not_ok_is_done_again_until_all_is(fleetctl: Fleetctl, four: Pat
     assert named(f"@run:{root}:ok") == ["h001"]
     assert named(f"@run:{root}:not-ok") == ["h002", "h003"]
     assert named(f"@run:{root}!@run:last") == ["h001", "h002"]
+    wrong = fleetctl("hosts", "-i", four, "-t", "@statu:faild")
+    assert "there is no @statu:; did you mean status?" in wrong.stderr
+    wrong = fleetctl("hosts", "-i", four, "-t", "@status:faild")
+    assert "hosts do not end as 'faild'; did you mean failed?" in wrong.stderr
     wrong = fleetctl("hosts", "-i", four, "-t", "@status:broken")
     assert wrong.exit_code == 2
     assert "hosts do not end as 'broken'" in wrong.stderr
@@ -159,10 +163,13 @@ def test_a_secret_is_not_kept_and_must_be_given_again(fleetctl: Fleetctl, four: 
     refused = fleetctl("rerun")
     assert refused.exit_code == 2
     assert "a secret was typed, and is not kept: TOKEN=***" in refused.stderr
-    assert "-e TOKEN=…" in refused.stderr
+    assert "-e TOKEN=…; or type the command anew, with -t @run:" in refused.stderr
     four.write_text(f"# changed\n{four.read_text()}")
     for changed in (True, False):  # the second time it is a rerun that is done again
         again = fleetctl("rerun", "-e", f"TOKEN={HUSH}", "-e", "OTHER=2")
         assert (again.exit_code, again.stdout) == (1, f"h001: {len(HUSH.encode())} 2\n")
         assert ("the inventory has changed" in again.stderr) is changed
+    assert fleetctl("run", "-i", four, "-t", "h001", f"false --token={HUSH}").exit_code == 1
+    refused = fleetctl("rerun", "-e", "TOKEN=1")
+    assert "is not kept: false --token=***\n  → type the command anew, with -t @run:" in refused.stderr
     assert HUSH not in "".join(path.read_text(errors="replace") for path in fleetctl.home.rglob("*") if path.is_file())
