@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fleetctl.cli.values import duration
+from fleetctl.cli.values import duration, filled
 
 _GUARDS = "Guards"
 
@@ -22,7 +22,7 @@ class Guards(msgspec.Struct, frozen=True):
     lock: Annotated[
         str | None,
         typer.Option(
-            "--lock", metavar="NAME", rich_help_panel=_GUARDS,
+            "--lock", metavar="NAME", callback=filled, rich_help_panel=_GUARDS,
             help="Stop when another run with this name is at work.",
         ),
     ] = None  # fmt: skip

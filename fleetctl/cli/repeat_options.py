@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fleetctl.cli.values import duration
+from fleetctl.cli.values import duration, filled
 
 _AGAIN = "Trying again"
 
@@ -23,20 +23,20 @@ class Repetition(msgspec.Struct, frozen=True):
         ),
     ] = None  # fmt: skip
     until: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--until", metavar="CONDITION", rich_help_panel=_AGAIN,
+            "--until", metavar="CONDITION", callback=filled, rich_help_panel=_AGAIN,
             help="Run it again until this holds: exit==0, exit!=1, exit<3, 'exit in 0,3'. "
             "Without --retry-commands: 3 times more.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     until_output: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--until-output", metavar="REGEX", rich_help_panel=_AGAIN,
+            "--until-output", metavar="REGEX", callback=filled, rich_help_panel=_AGAIN,
             help="Likewise until its stdout has a match; of much output the last 256 KiB count.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     delay: Annotated[
         float | None,
         typer.Option(

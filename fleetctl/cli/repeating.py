@@ -21,7 +21,9 @@ def repeat_of(options: Repetition) -> Repeat | None:
     except ValueError as error:
         raise typer.BadParameter(f"--until: {error}") from error
     try:
-        re.compile(options.until_output)
+        re.compile(options.until_output or "")
     except re.error as error:
         raise typer.BadParameter(f"--until-output: {options.until_output!r}: {error}") from error
-    return Repeat(options.retry_commands or RETRIES, options.delay or DELAY_SECONDS, condition, options.until_output)
+    return Repeat(
+        options.retry_commands or RETRIES, options.delay or DELAY_SECONDS, condition, options.until_output or ""
+    )

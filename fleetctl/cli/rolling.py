@@ -29,8 +29,9 @@ def plan_of(orders: Orders) -> Rollout:
     """What a dry run leaves out is what takes time. Raises: UsageError when options do not go together."""
     limits, batches = orders.limits, orders.batches
     _check(batches)
+    steps = "1" if batches.serial else batches.batch
     plan = Rollout(
-        batches=shares_in("1" if batches.serial else batches.batch) if batches.serial or batches.batch else (),
+        batches=shares_in(steps) if steps else (),
         max_failures=None if limits.max_failures is None else share_in(limits.max_failures),
         ignore_unreachable=limits.ignore_unreachable,
         pause=seconds_in(batches.pause) if batches.pause and batches.pause != ASK else 0.0,

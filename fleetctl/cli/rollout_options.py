@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from fleetctl.arranging import Order
-from fleetctl.cli.values import budget, duration, pause, steps
+from fleetctl.cli.values import budget, duration, filled, pause, steps
 
 _ROLLOUT = "Rollout"
 _PACE = "Pace and patience"
@@ -58,29 +58,29 @@ class Batches(msgspec.Struct, frozen=True):
     """For commands that change something."""
 
     batch: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--batch", metavar="N|P%,...", callback=steps, rich_help_panel=_ROLLOUT, show_default=False,
+            "--batch", metavar="N|P%,...", callback=steps, rich_help_panel=_ROLLOUT,
             help="So many hosts, then so many, the last again and again: 1,10%,50%.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     serial: Annotated[
         bool, typer.Option("--serial", rich_help_panel=_ROLLOUT, help="One host after another; --batch 1.")
     ] = False
     pause: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--pause", metavar="TIME|ask", callback=pause, rich_help_panel=_ROLLOUT, show_default=False,
+            "--pause", metavar="TIME|ask", callback=pause, rich_help_panel=_ROLLOUT,
             help="Wait between batches, or ask whether to go on.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     check: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--check", metavar="COMMAND", rich_help_panel=_ROLLOUT, show_default=False,
+            "--check", metavar="COMMAND", callback=filled, rich_help_panel=_ROLLOUT,
             help="Run this after each batch, on its hosts that were ok; the run stops where it fails.",
         ),
-    ] = ""  # fmt: skip
+    ] = None  # fmt: skip
     check_on: Annotated[
         CheckOn, typer.Option("--check-on", rich_help_panel=_ROLLOUT, help="Or run it once, on this machine.")
     ] = CheckOn.HOSTS

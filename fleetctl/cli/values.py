@@ -52,24 +52,32 @@ def variable(values: list[str]) -> list[str]:
     return values
 
 
-def steps(text: str) -> str:
-    """Checks that it is `1,10%,50%`, or nothing. Raises: typer.BadParameter."""
+def steps(text: str | None) -> str | None:
+    """Checks that it is `1,10%,50%`. Raises: typer.BadParameter."""
     return _readable(text, shares_in)
 
 
 def budget(text: str | None) -> str | None:
-    """Checks that it is `5` or `10%`, or nothing. Raises: typer.BadParameter."""
-    return text if text is None else _readable(text, share_in)
+    """Checks that it is `5` or `10%`. Raises: typer.BadParameter."""
+    return _readable(text, share_in)
 
 
-def pause(text: str) -> str:
-    """Checks that it is a span of time, `ask`, or nothing. Raises: typer.BadParameter."""
+def pause(text: str | None) -> str | None:
+    """Checks that it is a span of time or `ask`. Raises: typer.BadParameter."""
     return text if text == ASK else _readable(text, seconds_in)
 
 
-def _readable(text: str, read: Callable[[str], object]) -> str:
+def filled(text: str | None) -> str | None:
+    """Checks that it is not what an unset variable makes of `--lock "$NAME"`. Raises: typer.BadParameter."""
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty: leave it out, or look whether a variable is not set")
+    return text
+
+
+def _readable(text: str | None, read: Callable[[str], object]) -> str | None:
+    """What was given, if it was: "" is no value, and does not mean that nothing was given."""
     try:
-        if text:
+        if text is not None:
             read(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+import typer
 
 from fleetctl import __version__
+from fleetctl.cli.app import app
 from tests.support.fleetctl import Fleetctl
 
 COMMANDS = [
@@ -117,6 +120,17 @@ def test_an_empty_target_is_not_the_whole_fleet(fleetctl: Fleetctl, arguments: l
     ran = fleetctl(*arguments)
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "empty target" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "option", ["--batch", "--max-failures", "--pause", "--check", "--until", "--until-output", "--lock"]
+)
+def test_an_empty_word_does_not_mean_that_a_guard_is_not_wanted(option: str) -> None:
+    """As above: an unset variable in `--check "$HEALTH"` must not let a rollout go on without its check."""
+    command: Any = typer.main.get_command(app(["run"]))
+    with pytest.raises(typer.BadParameter) as refusal:
+        command.commands["run"].make_context("run", [option, "", "true"])
+    assert refusal.value.format_message().startswith(f"Invalid value for '{option}'")
 
 
 def test_a_file_cannot_be_the_directory_for_results(fleetctl: Fleetctl) -> None:

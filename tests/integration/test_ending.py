@@ -148,3 +148,17 @@ def test_what_runs_as_root_is_ended_as_root(
     assert ends(ran) == {"h001": KILLED}
     assert not processes.command_line(int(ran.json["hosts"][0]["stdout"]))
     assert not any(sleeps(pid, seconds) for pid in processes.owned_by(0))
+
+
+@pytest.mark.parametrize(
+    ("daemon", "seconds"), [("(setsid sleep 610 &)", 610), ("setsid env -i sleep 611 & true", 611)]
+)
+def test_what_root_has_let_go_of_stays_and_is_not_called_killed(
+    run: Run, sudoers: Sudoers, deputy_sshd: Sshd, daemon: str, seconds: int
+) -> None:
+    sudoers("{user} ALL=(ALL:ALL) ALL")
+    ran = run("-s", "-o", "json", "--timeout", "1s", f"exec >/dev/null 2>&1; {daemon}; sleep 1{seconds}")
+    left = [pid for pid in processes.owned_by(0) if sleeps(pid, seconds)]
+    processes.end(left)
+    assert (ends(ran), len(left)) == ({"h001": UNKNOWN}, 1)
+    assert not any(sleeps(pid, 1000 + seconds) for pid in processes.owned_by(0))

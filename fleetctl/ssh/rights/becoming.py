@@ -51,6 +51,7 @@ done
 sweep; sleep 2; sweep
 """
 # $1 is a process, $2 and $3 are its group and session where the host could tell; our own are never among them.
+# What has left the session was meant to stay, and is not touched, but told: a child, or what has the SUDO_COMMAND.
 _END = """
 exec 2>/dev/null
 give_up() { echo 'fleetctl: unknown'; exit; }
@@ -59,6 +60,26 @@ members() {
 cat /proc/[0-9]*/stat | awk -v session="$session" '
 { pid = $1; sub(/.*[)] /, ""); if ($4 == session && $1 != "Z") print pid }
 END { print "whole" }'
+}
+strays() {
+{ sed 's/^/stat /' /proc/[0-9]*/stat
+for file in $(grep -lzF -e "$mark" /proc/[0-9]*/environ); do echo "${file%/*}" | tr / ' '; done
+} | awk -v session="$session" -v root="$root" '
+$1 == "proc" { marked[$2]; next }
+{ pid = $2; sub(/.*[)] /, ""); if ($1 !~ /[ZX]/) { parent[pid] = $2; of[pid] = $4 } }
+END {
+for (pid in of) {
+if (of[pid] == session) continue
+ancestor = pid
+while (ancestor in parent && ancestor != root) ancestor = parent[ancestor]
+if (pid in marked || ancestor == root) print pid
+}
+}'
+}
+done_with() {
+for pid in $left $(strays); do kill -s 0 "$pid" && give_up; done
+echo 'fleetctl: 0 left'
+exit
 }
 lives() { if [ -n "$session" ]; then [ "$(members)" != whole ]; else kill -s 0 -- "-$group"; fi; }
 wait_out() {
@@ -69,14 +90,15 @@ round=$((round + 1))
 sleep 0.2 || sleep 1
 done
 }
-group=$(group_of "$1" "$2" | tr -cd 0-9) session=$3
+group=$(group_of "$1" "$2" | tr -cd 0-9) root=$1 session=$3
 case $group in ''|0|1) give_up;; esac
 [ "$group" != "$(ps -o pgid= -p $$ | tr -cd 0-9)" ] || give_up
+left=$(strays)
 kill -s TERM -- "-$group"
-wait_out 12 && echo 'fleetctl: 0 left' && exit
+wait_out 12 && done_with
 kill -s KILL -- "-$group"
 [ -z "$session" ] || kill -s KILL $(members | sed '$d')
-wait_out 5 && echo 'fleetctl: 0 left' && exit
+wait_out 5 && done_with
 give_up
 """
 # $1 $2 of it are the halves of the mark, $3 is LC_ALL as it was, $4 what `stty -g` said. sudo and PAM are asked in
@@ -150,9 +172,14 @@ def serving_files() -> Errand:
     return Errand(_SERVE, waits=True)
 
 
-def ending(place: Sequence[int]) -> Errand:
-    """Ends a process with all of its group and session: `place` is what it told of itself when it began."""
-    return Errand(f"set -- {' '.join(map(str, place))}\n{_END}")
+def ending(place: Sequence[int], mark: Mark) -> Errand:
+    """Ends a process with all of its group and session.
+
+    Args:
+        place: what it told of itself when it began.
+        mark: what it began with.
+    """
+    return Errand(f'set -- {" ".join(map(str, place))}\nmark={mark.first}; mark="$mark {mark.second}"\n{_END}')
 
 
 def sweeping() -> Errand:

@@ -179,7 +179,7 @@ class Elevated:
     def _end(self, channel: Channel, prelude: Prelude, receive: Receive, clock: Cancel) -> bool:
         """Only the other user may signal what runs, so that one must do it."""
         said = bytearray()
-        with self._begun(ending(prelude.place), Ends.BARE, clock, WINDOW_SIZE) as (second, words):
+        with self._begun(ending(prelude.place, prelude.mark), Ends.BARE, clock, WINDOW_SIZE) as (second, words):
             end_input(second)
             said += b"".join(data for _, data in words.rest)
             self._session.hear(second, lambda _, data: said.extend(data), lambda: False, ENDING_SECONDS)

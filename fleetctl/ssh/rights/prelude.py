@@ -49,6 +49,8 @@ class Prelude:
 
     def __init__(self, start: Mark, began: Mark, question: re.Pattern[bytes], streams: Sequence[Stream]) -> None:
         self._start = str(start).encode()
+        self.mark = began
+        """Also among the words of its command line, in two halves."""
         self._began = str(began).encode()
         self._question = question
         self._parts: dict[Stream, _Part] = dict.fromkeys(streams, _Part.NOISE)
