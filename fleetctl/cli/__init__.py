@@ -29,9 +29,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError as error:
-        from fleetctl.cli.talk import complain_of
-
-        exit_code = exit_code or complain_of(error)
+        exit_code = exit_code or _complain_of(error)
     # All threads are joined and all files closed by now; taking the interpreter apart would cost 50 ms more.
     os._exit(exit_code)
 
@@ -59,7 +57,15 @@ def _run() -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - nobody is above us, and a traceback is not for users
-        from fleetctl.cli.talk import complain_of
-
-        return complain_of(error)
+        return _complain_of(error)
     return 0
+
+
+def _complain_of(error: Exception) -> int:
+    """Tell it, where there is still somebody to be told. Returns: the exit code."""
+    from fleetctl.cli.talk import complain_of
+
+    try:
+        return complain_of(error)
+    except OSError:
+        return 1  # stderr takes nothing: its terminal is gone, or the disk full

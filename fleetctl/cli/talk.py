@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from contextlib import suppress
 
 from fleetctl.errors import Cancelled, FleetError
 from fleetctl.views import sanitize
@@ -54,9 +55,10 @@ def complain_of(error: Exception) -> int:
 
 
 def tell_unwritten(error: OSError | None) -> None:
-    """That results could not be written, if so; a reader who had enough (`| head`) knows."""
+    """That results could not be written, if so; a reader who had enough (`| head`) knows. The exit code tells, too."""
     if error is not None and not isinstance(error, BrokenPipeError):
-        complain(f"{error.filename or 'output'} cannot be written: {error.strerror or error}")
+        with suppress(OSError):  # it may be stderr that cannot be written
+            complain(f"{error.filename or 'output'} cannot be written: {error.strerror or error}")
 
 
 def set_verbosity(level: int) -> None:

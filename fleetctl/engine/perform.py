@@ -48,7 +48,7 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
         outcome = tries.through(visit)
     except errors.FleetError as error:
         killed = error.killed is True
-        ended = killed or isinstance(error, _NOTHING_BEGAN) or not attempts.begun
+        ended = killed or isinstance(error, _NOTHING_BEGAN) or not attempts.begun or tries.between
         outcome = Outcome(
             status_of(error), error=facts_of(error), remote_ended=ended, killed=killed, totals=error.totals
         )

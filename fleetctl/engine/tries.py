@@ -30,6 +30,8 @@ class Tries:
         self.repeats = 0
         self.may_run_on = False
         """Whether a try was given up of which it is not known that it has ended."""
+        self.between = False
+        """Whether one has ended, and the next not yet begun."""
         self._repeat = repeat
         self._begun = False
         self._stdout = bytearray()
@@ -73,10 +75,12 @@ class Tries:
     def _next(self, error: errors.FleetError | None) -> None:
         """Wait until it is time for it. Raises: Cancelled."""
         self.may_run_on |= error is not None and not error.killed
-        self.repeats += 1
         why = "not what is wanted" if error is None else error.message
-        _log.info("%s: %s; try %d follows", self._given.host.name, why, self.repeats + 1)
+        _log.info("%s: %s; try %d follows", self._given.host.name, why, self.repeats + 2)
+        self.between = True
         self._given.cancel.wait(0.0 if self._repeat is None else self._repeat.delay)
+        self.between = False
+        self.repeats += 1
 
     def _judged(self, repeat: Repeat, outcome: Outcome, *, held: bool) -> Outcome:
         if not held:

@@ -105,7 +105,7 @@ def test_the_last_failure_is_told_and_a_host_that_was_never_reached_is_not_tried
     assert (outcome.status, outcome.repeats, len(pool.dialled)) == (Status.UNREACHABLE, 0, 1)
 
 
-def test_calling_off_ends_a_delay_at_once() -> None:
+def test_calling_off_ends_a_delay_at_once_and_nothing_runs_on() -> None:
     with Cancel() as cancel:
 
         def run(_host: str, _receive: Receive, _cancel: Cancel) -> Ended:
@@ -115,4 +115,4 @@ def test_calling_off_ends_a_delay_at_once() -> None:
         task = Task(Command("true", repeat=Repeat(3, 3600.0)), hosts(1))
         context = Context(task.hosts[0], lambda _stream, _data: None, lambda _: None, cancel, Shared())
         outcome = perform(task, as_pool(PlayedPool(run)), context)
-    assert (outcome.status, outcome.repeats) == (Status.CANCELLED, 1)
+    assert (outcome.status, outcome.repeats, outcome.remote_ended) == (Status.CANCELLED, 0, True)

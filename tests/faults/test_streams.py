@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -32,3 +33,14 @@ def test_output_that_cannot_be_written_is_an_error(fleetctl: Fleetctl, what: str
     done = shell(fleetctl, f'"$0" {what} >/dev/full')
     assert done.returncode == 1
     assert done.stderr == "fleetctl: output: No space left on device\n"
+
+
+def test_an_error_that_nobody_can_be_told_has_its_exit_code(fleetctl: Fleetctl) -> None:
+    """And the audit has its end, although the closing lines cannot be written."""
+    config = fleetctl.home / ".config" / "fleetctl"
+    config.mkdir(parents=True)
+    (config / "config.yaml").write_text(f"audit: {{file: {fleetctl.home}/audit}}\n")
+    done = shell(fleetctl, f'"$0" run -H 127.0.0.1:{free_port()} true 2>/dev/full')
+    assert done.returncode == 1
+    began, ended = (json.loads(line) for line in (fleetctl.home / "audit").read_text().splitlines())
+    assert (began["event"], ended["event"], ended["exit_code"]) == ("began", "ended", 1)
