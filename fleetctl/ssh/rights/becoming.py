@@ -83,22 +83,21 @@ exit
 }
 lives() { if [ -n "$session" ]; then [ "$(members)" != whole ]; else kill -s 0 -- "-$group"; fi; }
 wait_out() {
-round=0
-while lives; do
-[ "$round" -ge "$1" ] && return 1
-round=$((round + 1))
-sleep 0.2 || sleep 1
+for pause in "$@"; do
+lives || return 0
+sleep "$pause" || sleep 1
 done
+! lives
 }
 group=$(group_of "$1" "$2" | tr -cd 0-9) root=$1 session=$3
 case $group in ''|0|1) give_up;; esac
 [ "$group" != "$(ps -o pgid= -p $$ | tr -cd 0-9)" ] || give_up
 left=$(strays)
 kill -s TERM -- "-$group"
-wait_out 12 && done_with
+wait_out 0.1 0.2 0.4 0.7 1 && done_with
 kill -s KILL -- "-$group"
 [ -z "$session" ] || kill -s KILL $(members | sed '$d')
-wait_out 5 && done_with
+wait_out 0.1 0.2 0.7 && done_with
 give_up
 """
 # $1 $2 of it are the halves of the mark, $3 is LC_ALL as it was, $4 what `stty -g` said. sudo and PAM are asked in
