@@ -63,4 +63,5 @@ def _why(outcome: Outcome, said: bytes) -> ErrorFacts:
     if outcome.exit_code is not None:
         return ErrorFacts("check-failed", f"exit {outcome.exit_code}{tail(said)}")
     error = outcome.error or ErrorFacts("check-failed", "killed by a signal")
-    return ErrorFacts(error.code, f"{outcome.status}: {error.message}", error.hint)
+    runs_on = "" if outcome.remote_ended else ", and it may still run there"
+    return ErrorFacts(error.code, f"{outcome.status}: {error.message}{runs_on}{tail(said)}", error.hint)

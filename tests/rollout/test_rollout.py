@@ -203,6 +203,16 @@ def test_a_check_is_made_on_the_hosts_of_the_batch_that_were_ok_and_stops_the_ru
     assert (result_of(events).stopped, result_of(events).exit_code()) == ("the check after batch 2 failed", 4)
 
 
+def test_a_check_that_does_not_end_tells_what_it_said_and_whether_it_may_run_on() -> None:
+    late = Outcome(Status.TIMEOUT, error=ErrorFacts("timed-out", "not done within 7 s"), remote_ended=False)
+    checks = Played({"h000": late}, b"waiting for port 80\n")
+    events = rolled(means(Played(), checks), Rollout(check=Check("curl localhost", seconds=7)), 1)
+    (finished,) = [event for event in events if isinstance(event, BatchFinished)]
+    assert finished.unhealthy["h000"].message == (
+        "timeout: not done within 7 s, and it may still run there: waiting for port 80"
+    )
+
+
 def test_a_check_after_the_only_batch_counts_as_well() -> None:
     events = rolled(means(Played(), Played({"h000": FAILED})), Rollout(check=Check("true")), 2)
     assert [type(event).__name__ for event in events if not isinstance(event, HostStarted)] == [
