@@ -153,3 +153,16 @@ def test_sudo_works_from_every_login_shell(run: Run, start_as: StartAs, shell: s
     assert "typed\n" in ran.stdout
     assert "!IT'S" in ran.stdout + ran.stderr
     assert "exit 3" in ran.stderr
+
+
+def test_what_su_began_is_ended_and_what_it_let_go_of_is_not_called_killed(
+    run: Run, other: Account, su: dict[str, Any]
+) -> None:
+    """su tells the command nothing of itself, as sudo does."""
+    for line, killed in (("trap '' TERM; sleep 608; sleep 608", True), ("(setsid sleep 609 &); sleep 608", False)):
+        ran = run("-o", "json", "--timeout", "1s", f"exec >/dev/null 2>&1; {line}", password=other.password, **su)
+        (host,) = ran.json["hosts"]
+        left = {pid: processes.command_line(pid) for pid in processes.owned_by(pwd.getpwnam(other.user).pw_uid)}
+        processes.end(left)
+        assert (host["status"], host["killed"], host["remote_ended"]) == ("timeout", killed, killed), host
+        assert [line for line in left.values() if line] == ([] if killed else ["sleep 609"])

@@ -51,7 +51,8 @@ done
 sweep; sleep 2; sweep
 """
 # $1 is a process, $2 and $3 are its group and session where the host could tell; our own are never among them.
-# What has left the session was meant to stay, and is not touched, but told: a child, or what has the SUDO_COMMAND.
+# What has left the session was meant to stay, and is not touched, but told: a child, or what has the same SUDO_COMMAND,
+# or began later and has what su and doas leave in the environment.
 _END = """
 exec 2>/dev/null
 give_up() { echo 'fleetctl: unknown'; exit; }
@@ -63,16 +64,20 @@ END { print "whole" }'
 }
 strays() {
 { sed 's/^/stat /' /proc/[0-9]*/stat
-for file in $(grep -lzF -e "$mark" /proc/[0-9]*/environ); do echo "${file%/*}" | tr / ' '; done
-} | awk -v session="$session" -v root="$root" '
+for file in $(grep -lzF -e "$mark" ${SSH_CONNECTION:+-e "SSH_CONNECTION=$SSH_CONNECTION"} \
+${DOAS_USER:+-e "DOAS_USER=$DOAS_USER"} /proc/[0-9]*/environ); do
+echo "${file%/*}" | tr / ' '
+done
+} | awk -v session="$session" -v root="$root" -v own=$$ '
 $1 == "proc" { marked[$2]; next }
-{ pid = $2; sub(/.*[)] /, ""); if ($1 !~ /[ZX]/) { parent[pid] = $2; of[pid] = $4 } }
+{ pid = $2; sub(/.*[)] /, ""); if ($1 !~ /[ZX]/) { parent[pid] = $2; of[pid] = $4; began[pid] = $20 } }
 END {
+for (pid = own; pid in parent; pid = parent[pid]) ours[pid]
 for (pid in of) {
-if (of[pid] == session) continue
+if (of[pid] == session || of[pid] == of[own] || pid in ours) continue
 ancestor = pid
 while (ancestor in parent && ancestor != root) ancestor = parent[ancestor]
-if (pid in marked || ancestor == root) print pid
+if (ancestor == root || pid in marked && began[pid] >= began[root]) print pid
 }
 }'
 }
