@@ -33,10 +33,10 @@ _LOOKED_AT = 200
 _NAMES_IN_MESSAGE = 1000
 
 
-def go_on(word: str, which: Which, changes: Changes) -> None:
+def go_on(word: str | None, which: Which, changes: Changes) -> None:
     """Raises: typer.Exit with the exit code of what is done again; HistoryError, UsageError and its kinds."""
     with open_history() as history:
-        record = history.run(word) if word else last(history)
+        record = last(history) if word is None else history.run(word)
         _check(record, history, which)
         names = _left(record, history, which)
     if names:

@@ -89,12 +89,12 @@ def rerun(
     which: Which,
     changes: Changes,
     run: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="[RUN]", autocompletion=complete_run, show_default=False,
             help="An id, or as much of it as only one has; without it the last run.",
         ),
-    ] = "",
+    ] = None,
 ) -> None:  # fmt: skip
     """Do again what a run did, where it is not ok yet.
 

@@ -104,6 +104,7 @@ class History:
                 "ORDER BY id != ?, number DESC",
                 (word, len(word), word, len(word), word, word),
             )
+            rows = rows if word else []  # of a variable that is not set: every run begins with it
         if not rows:
             raise HistoryError("there is no run in history yet" if word == LAST else f"no run {word!r}", hint=_HINT)
         first = self._record(rows[0])

@@ -23,10 +23,10 @@ _SHORTEST_GUESSED = 6
 """The same for one that only looks like a secret."""
 _SIGNS = (
     "pass", "secret", "token", "credential", "key", "pwd", "pw", "auth", "bearer", "jwt", "otp", "psk", "://", "cookie",
-    "mysql", "mariadb", "login", "mongo", "useradd", "usermod", "redis", "ldap", "smbclient", "identified", "sudo",
+    "mysql", "mariadb", "login", "mongo", "useradd", "usermod", "redis", "ldap", "smbclient", "identified",
     "stdin", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "eyj",
 )  # fmt: skip
-"""Without one of these, or a user with a colon behind it, a command line has no secret that its words tell of."""
+"""Without one of these, a user with a colon behind it or a pipe to sudo, the words of a line tell of no secret."""
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
@@ -157,4 +157,6 @@ def secrets_typed(argv: Sequence[str]) -> list[str]:
 
 def _may_tell(line: str) -> bool:
     words = line.casefold()
-    return any(sign in words for sign in _SIGNS) or (":" in words and ("-u" in words or "user" in words))
+    if any(sign in words for sign in _SIGNS):
+        return True
+    return (":" in words and ("-u" in words or "user" in words)) or ("|" in words and "sudo" in words)

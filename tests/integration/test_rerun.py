@@ -138,6 +138,8 @@ def test_what_cannot_be_typed_again_as_it_was_is_refused(
     assert fleetctl("run", "-i", four, "--no-history", "false").exit_code == 1
     assert "which cannot be entered" in fleetctl("rerun", stdin="again").stderr
     assert "no run 'nothing'" in fleetctl("rerun", "nothing").stderr
+    assert "no run ''" in fleetctl("rerun", "").stderr
+    assert "no run ''" in fleetctl("hosts", "-i", four, "-t", "@run:").stderr
 
 
 def test_files_are_sent_again_and_pinged_hosts_pinged(fleetctl: Fleetctl, four: Path, far: Path, here: Path) -> None:
