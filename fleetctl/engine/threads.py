@@ -148,7 +148,8 @@ class _Work:
         self._happened.put([HostStarted(host=host.name, at=self._now())])
         context = Context(host, emit, report, self._cancel, self._shared, self._stdin)
         outcome = perform(self._task, self._pool, context)
-        self._brake.note(outcome)
+        if not self._cancel.is_set():  # what is cut off then is no failure of the host
+            self._brake.note(outcome)
         self._happened.put([HostFinished(host=host.name, outcome=outcome, at=self._now())])
 
     def _now(self) -> float:

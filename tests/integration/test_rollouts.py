@@ -144,7 +144,8 @@ def test_between_batches_a_person_is_asked_and_may_stop(fleetctl: Fleetctl, sshd
 
 def test_when_the_deadline_is_over_nothing_of_the_run_goes_on(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
     inventory = sshd.inventory(tmp_path, 3)
-    ran = fleetctl("run", "-i", inventory, "-f", "2", "--deadline", "1500ms", "-o", "json", "exec sleep 6461")
+    options = ("-f", "2", "--max-failures", "0", "--deadline", "1500ms", "-o", "json")
+    ran = fleetctl("run", "-i", inventory, *options, "exec sleep 6461")
     assert ran.exit_code == 3
     found = Counter((host["status"], host["error"]["message"]) for host in ran.json["hosts"])
     why = "the deadline of 1.5s is over"
