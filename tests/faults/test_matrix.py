@@ -148,6 +148,9 @@ def test_a_gigabyte_of_output_arrives_whole_and_costs_no_memory(
         ran = running.finish()
     assert ran.stdout == "done\n" * len(SOUND)
     assert ran.exit_code == 0
+    (whole,) = (fleetctl.home / ".local/state/fleetctl/outputs").glob("*/*.stdout")
+    assert whole.stat().st_size == GIGABYTE + len("\ndone\n")
+    whole.unlink()  # nobody need look for secrets in it
 
 
 def check_output(events: Sequence[Told], done: Sequence[str]) -> None:
