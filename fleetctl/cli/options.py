@@ -209,7 +209,7 @@ LoginTimeout = Annotated[
     float,
     typer.Option(
         "--login-timeout", metavar="TIME", parser=duration, rich_help_panel=_PACE,
-        help="How long SSH banner, key exchange and login may take.",
+        show_default=False, help="How long SSH banner, key exchange and login may take (default: 30s).",
     ),
 ]  # fmt: skip
 

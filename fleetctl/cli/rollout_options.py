@@ -87,6 +87,7 @@ class Batches(msgspec.Struct, frozen=True):
     check_timeout: Annotated[
         float,
         typer.Option(
-            "--check-timeout", metavar="TIME", parser=duration, rich_help_panel=_ROLLOUT, help="How long it may take."
+            "--check-timeout", metavar="TIME", parser=duration, rich_help_panel=_ROLLOUT, show_default=False,
+            help="How long it may take (default: 60s).",
         ),
     ] = 60.0  # fmt: skip

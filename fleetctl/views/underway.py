@@ -17,7 +17,7 @@ class Standing(msgspec.Struct):
     """Where a run stands.
 
     Args:
-        troubled: how many of the hosts that are done are not ok.
+        troubled: how many of the hosts that are done have failed, in whatever way.
         running: since when, by host, in the order in which they began.
         batch, batches: the number of the batch and how many there are; 0 where there is but one.
     """
@@ -79,4 +79,4 @@ class Underway:
             case HostFinished(host=host, outcome=outcome):
                 progress.running.pop(host, None)
                 progress.done += 1
-                progress.troubled += outcome.status not in {Status.OK, Status.SKIPPED}
+                progress.troubled += outcome.status not in {Status.OK, Status.SKIPPED, Status.CANCELLED}
