@@ -24,6 +24,7 @@ from fleetctl.cli.settings import AuditSettings, Settings
 from fleetctl.cli.talk import complain
 from fleetctl.errors import UsageError
 from fleetctl.events import Event, RunFinished, RunStarted
+from fleetctl.file_locks import taken_within
 from fleetctl.history.encoding import everywhere, readable
 from fleetctl.history.masking import Masks
 from fleetctl.history.records import Origin
@@ -31,7 +32,6 @@ from fleetctl.nodes import fold
 
 _MODE = 0o600
 _LOCK_SECONDS = 5.0
-_LOOK_SECONDS = 0.05
 _SYSLOG_SOCKETS = (Path("/dev/log"), Path("/var/run/syslog"), Path("/var/run/log"))
 _MOST_CHARACTERS = 3000
 """Of command lines and names in syslog, whose lines many daemons cut at 8 KiB."""
@@ -119,7 +119,8 @@ class Audit:
     def _append(self, line: Line) -> None:
         """One write for the whole line, behind all others; a part of it, on a full disk, is taken back."""
         data = msgspec.json.encode(line) + b"\n"
-        _lock(self._descriptor)
+        if not taken_within(self._descriptor, _LOCK_SECONDS):
+            raise OSError(errno.EAGAIN, "another process has locked the file")
         try:
             size = os.fstat(self._descriptor).st_size
             if os.write(self._descriptor, data) < len(data):
@@ -159,20 +160,6 @@ def _opened(path: Path) -> int:
         os.close(descriptor)
         raise UsageError(f"audit: {path} is no file", hint=_HINT.format("file"))
     return descriptor
-
-
-def _lock(descriptor: int) -> None:
-    """Raises: OSError when another does not let go of it."""
-    until = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise OSError(errno.EAGAIN, "another process has locked the file") from None
-            time.sleep(_LOOK_SECONDS)
-        else:
-            return
 
 
 def _to_syslog(facility: str) -> Callable[[Line], None]:

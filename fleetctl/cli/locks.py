@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
@@ -15,6 +14,7 @@ import platformdirs
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import LockHeld, UsageError
+from fleetctl.file_locks import taken
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _LOOK_SECONDS = 0.2
@@ -95,7 +95,7 @@ def _opened(name: str, directory: Path) -> int:
 def _take(descriptor: int, name: str, wait: float | None, cancel: Cancel, tell: Callable[[str], None]) -> None:
     until = None if wait is None else time.monotonic() + wait
     told = False
-    while not _is_taken(descriptor):
+    while not taken(descriptor):
         said = f"the lock {name!r} is held by {_holder(descriptor)}"
         if until is None:
             raise LockHeld(said, hint="wait for it with --lock-wait 10m")
@@ -105,14 +105,6 @@ def _take(descriptor: int, name: str, wait: float | None, cancel: Cancel, tell: 
             tell(f"waiting: {said}")
             told = True
         cancel.wait(min(_LOOK_SECONDS, until - time.monotonic()))
-
-
-def _is_taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _holder(descriptor: int) -> str:

@@ -5,7 +5,7 @@ Everything that changes the schema is one more entry in MIGRATIONS; what stands 
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 import sqlite3
 import tempfile
@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from fleetctl.errors import HistoryError
+from fleetctl.file_locks import taken_within
 from fleetctl.history.place import Place, make_private, narrow_all
 
 BUSY_SECONDS = 5.0
@@ -233,7 +234,8 @@ def _alone(place: Place) -> Iterator[None]:
     """One process at a time sees to a damaged database."""
     descriptor = os.open(place.directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not taken_within(descriptor, BUSY_SECONDS):
+            raise OSError(errno.EAGAIN, "another process sees to a damaged history", str(place.directory))
         yield
     finally:
         os.close(descriptor)

@@ -5,6 +5,7 @@ All of it is for its owner alone from the first moment: what hosts say may be an
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -15,8 +16,11 @@ from urllib.parse import quote
 import msgspec
 import platformdirs
 
+from fleetctl.file_locks import taken_within
+
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
+_LOCK_SECONDS = 5.0
 
 
 def default_path() -> Path:
@@ -64,7 +68,9 @@ class Alive:
         self._path = place.lock(run)
         make_private(self._path.parent)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # who asks for it holds it for a moment only
+        if not taken_within(self._descriptor, _LOCK_SECONDS):  # who asks for it holds it for a moment only
+            os.close(self._descriptor)
+            raise OSError(errno.EAGAIN, "another process has locked it", str(self._path))
 
     def close(self) -> None:
         with suppress(OSError):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fleetctl.errors import SecretError
+from fleetctl.file_locks import taken_within
 
 _LOCK_SECONDS = 15.0
-_LOOK_EVERY = 0.05
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -96,20 +94,8 @@ def one_writer(path: Path) -> Iterator[None]:
         hint = "check the directory and its permissions"
         raise SecretError(f"cannot write {path}: {error.strerror}", hint=hint) from error
     try:
-        _lock(descriptor, path)
+        if not taken_within(descriptor, _LOCK_SECONDS):
+            raise SecretError(f"{path} is being written by another fleetctl", hint="try again later")
         yield
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    until = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise SecretError(f"{path} is being written by another fleetctl", hint="try again later") from None
-            time.sleep(_LOOK_EVERY)
-        else:
-            return

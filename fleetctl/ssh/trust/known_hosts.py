@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import errno
-import fcntl
 import hashlib
 import hmac
 import os
@@ -26,10 +25,10 @@ from typing import BinaryIO
 import msgspec
 
 from fleetctl.errors import UntrustedError
+from fleetctl.file_locks import taken_within
 
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 _LOCK_SECONDS = 10.0
-_LOOK_SECONDS = 0.05
 _BLANK = re.compile(r"[ \t]+")
 
 
@@ -312,21 +311,11 @@ def _locked(path: Path) -> BinaryIO:
 
 
 def _lock(stream: BinaryIO, path: Path, deadline: float) -> None:
-    while not _has_lock(stream):
-        if time.monotonic() >= deadline:
-            raise UntrustedError(
-                f"cannot write {path}: another process holds its lock for more than {_LOCK_SECONDS:g} s",
-                hint=f"see who: fuser {path}",
-            )
-        time.sleep(_LOOK_SECONDS)
-
-
-def _has_lock(stream: BinaryIO) -> bool:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    if not taken_within(stream.fileno(), deadline - time.monotonic()):
+        raise UntrustedError(
+            f"cannot write {path}: another process holds its lock for more than {_LOCK_SECONDS:g} s",
+            hint=f"see who: fuser {path}",
+        )
 
 
 def _without(line: str, name: str) -> str | None:
