@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.beside import BAD, SOUND, Beside, Fate
+from tests.support.memory import peak_of
 from tests.support.sftp.behaviour import Behaviour
 from tests.support.sftp.bends import endless_depth, endless_listing, fails, lists, on
 from tests.support.sftp.wire import ATTRIBUTES, PERMISSION_DENIED, Named, framed, named
@@ -20,7 +21,7 @@ EVIL = b"evil\n"
 ELSEWHERE = ["../evil", "../../evil", "/tmp/fleettest-evil", "a/b", "sub/../../evil", ".\0.", "evil\0", "", "./evil"]
 DECEIVING = ["a\nb", "\x1b[31mred", "tab\there", "\x7f", "\x9b31m", "back\b\b\bspace"]
 DEVICES = ["con", "NUL", "Com1", "lpt9", "aux"]
-MOST_MEMORY_MB = 300
+MOST_MEMORY = 300 * 1024 * 1024
 
 
 def fetched(beside: Beside, behaviour: Behaviour, *words: str | Path) -> Fate:
@@ -147,21 +148,15 @@ def test_deleting_does_not_go_down_for_ever(beside: Beside) -> None:
 
 def test_a_directory_without_end_is_given_up_and_costs_no_memory_without_bounds(beside: Beside) -> None:
     beside.plant({"t/good": "good"})
-    out = beside.directory / "out"
     with serve(beside.root, Behaviour(names=endless_listing)) as server:
         words = ("get", "-r", "-o", "json", "-i", beside.inventory({BAD: server}), f"{beside.where}/t", beside.here)
-        with out.open("wb") as file:
-            environment = beside.fleetctl.environment(None)
-            process = os.posix_spawn(
-                beside.fleetctl.command(words)[0], beside.fleetctl.command(words), environment,
-                file_actions=[(os.POSIX_SPAWN_DUP2, file.fileno(), 1)],
-            )  # fmt: skip
-            _, ended, usage = os.wait4(process, 0)
-    hosts = {host["host"]: host for host in json.loads(out.read_bytes())["hosts"]}
-    assert os.waitstatus_to_exitcode(ended) == 1
+        command = beside.fleetctl.command(words)
+        exit_code, memory, stdout = peak_of(command, beside.fleetctl.environment(None))
+    hosts = {host["host"]: host for host in json.loads(stdout)["hosts"]}
+    assert exit_code == 1
     assert (hosts[SOUND]["status"], hosts[BAD]["status"], hosts[BAD]["error"]["code"]) == ("ok", "failed", "too-much")
     assert names(beside.here) == [SOUND, f"{SOUND}/t", f"{SOUND}/t/good"]
-    assert usage.ru_maxrss < MOST_MEMORY_MB * 1024
+    assert memory < MOST_MEMORY
 
 
 def test_names_without_end_beside_what_is_sent_do_not_matter(beside: Beside) -> None:
