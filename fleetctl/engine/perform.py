@@ -107,11 +107,11 @@ def _once(task: Task, pool: Pool, tries: Tries, attempts: _Attempts) -> Outcome:
     with pool.session(context.host, context.cancel) as session:
         attempts.logged_in(session, begins=isinstance(operation, Command))
         if context.host.elevation is None or isinstance(operation, Ping):
-            return tries.on(session, lambda: operation.perform(session, context))
+            return tries.on_session(lambda: operation.perform(session, context))
         from fleetctl.ssh.rights.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most runs need not spend
 
         with Elevated(session, context.host, context.host.elevation, pool.dialer.sudo_guard) as elevated:
-            outcome = tries.on(session, lambda: operation.perform(elevated, context))
+            outcome = tries.on_session(lambda: operation.perform(elevated, context))
             if outcome.status is Status.OK:
                 elevated.keep()
         return msgspec.structs.replace(outcome, note=elevated.note)

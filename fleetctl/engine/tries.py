@@ -11,7 +11,6 @@ from fleetctl import errors
 from fleetctl.events import ErrorFacts, Outcome, Status, Stream
 from fleetctl.operations import Context
 from fleetctl.operations.repeat import Repeat
-from fleetctl.ssh.session import Session
 
 _MOST_KEPT = 256 * 1024
 """Bytes of a try's output that a regular expression sees: the last ones."""
@@ -49,8 +48,8 @@ class Tries:
                     raise
                 self._next(error)
 
-    def on(self, session: Session, attempt: Callable[[], Outcome]) -> Outcome:
-        """Try on a session until it is what is wanted, or enough. Raises: as the last try."""
+    def on_session(self, attempt: Callable[[], Outcome]) -> Outcome:
+        """Try on one session until it is what is wanted, or enough. Raises: as the last try."""
         if self._repeat is None:
             return attempt()
         self._begun = True
@@ -59,7 +58,7 @@ class Tries:
             try:
                 outcome = attempt()
             except errors.TimedOut as error:
-                if not self._left or not session.alive:
+                if not self._left or not error.killed:  # the connection is cut then, whether it shows already or not
                     raise
                 self._next(error)
                 continue

@@ -23,6 +23,7 @@ def main() -> int:
     order = msgspec.json.decode(sys.argv[1], type=Order)
     if os.fork():
         return 0
+    os.setsid()  # a session whose leader has ended is what a cancelled command leaves behind
     os.chdir("/")
     _allow_many_descriptors()
     ended = threading.Event()

@@ -59,6 +59,12 @@ def test_it_is_run_again_until_it_is_well_and_on_one_connection() -> None:
     assert pool.dialled == ["h000"]
 
 
+def test_a_try_that_may_run_on_is_followed_by_one_on_a_new_connection() -> None:
+    outcome, pool = play(quick(), errors.TimedOut("not done within 1 s"), 0)
+    assert (outcome.status, outcome.repeats, outcome.remote_ended) == (Status.OK, 1, False)
+    assert pool.dialled == ["h000", "h000"]
+
+
 @pytest.mark.parametrize(
     ("repeat", "steps", "words"),
     [
