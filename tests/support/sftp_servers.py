@@ -195,9 +195,10 @@ def _feed(channel: Channel, stdin: IO[bytes]) -> None:
 
 def _drain(output: IO[bytes], send: Callable[[bytes], None]) -> None:
     """To its end, also when nobody takes it: a command that cannot write would never end."""
-    while data := os.read(output.fileno(), _READ_SIZE):
-        with suppress(OSError):
-            send(data)
+    with suppress(OSError, ValueError):  # closed by whoever ended the command
+        while data := os.read(output.fileno(), _READ_SIZE):
+            with suppress(OSError):
+                send(data)
 
 
 def _all_programs_but(names: tuple[str, ...], directory: Path) -> str:
