@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,7 +21,7 @@ from fleetctl.history.telling import tell
 LAST = "last"
 _LISTED = 5
 _HINT = "`fleetctl history` lists them"
-_RUN = "number, id, started, operation, hosts, origin, finished"
+_RUNS = "SELECT number, id, started, operation, hosts, origin, finished FROM runs"
 
 _outcome = msgspec.msgpack.Decoder(Outcome)
 _origin = msgspec.msgpack.Decoder(Origin)
@@ -84,9 +83,8 @@ class History:
             values.append(until)
         if host:
             conditions.append(_with_host(host, status, values))
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         found: list[RunRecord] = []
-        for row in self._rows(f"SELECT {_RUN} FROM runs {where} ORDER BY number DESC", values):  # noqa: S608
+        for row in self._runs(" AND ".join(conditions), values):
             run = self._record(row)
             if _says(run, text) and (status is None or host or status in run.counts):
                 found.append(run)
@@ -97,14 +95,12 @@ class History:
     def run(self, word: str) -> RunRecord:
         """One run: by its id, by a beginning or end that only its id has, or the `last` one."""
         if word == LAST:
-            rows = self._rows(f"SELECT {_RUN} FROM runs ORDER BY number DESC LIMIT 1")  # noqa: S608
+            rows = self._runs("number = (SELECT max(number) FROM runs)")
         else:
-            rows = self._rows(
-                f"SELECT {_RUN} FROM runs WHERE id = ? OR substr(id, 1, ?) = ? OR substr(id, -?) = ? "  # noqa: S608
-                "ORDER BY id != ?, number DESC",
-                (word, len(word), word, len(word), word, word),
-            )
+            beside = (word, len(word), word, len(word), word)
+            rows = self._runs("id = ? OR substr(id, 1, ?) = ? OR substr(id, -?) = ?", beside)
             rows = rows if word else []  # of a variable that is not set: every run begins with it
+            rows.sort(key=lambda row: row[1] != word)
         if not rows:
             raise HistoryError("there is no run in history yet" if word == LAST else f"no run {word!r}", hint=_HINT)
         first = self._record(rows[0])
@@ -196,6 +192,11 @@ class History:
             record, counts=end.counts, seconds=end.at, cancelled=end.cancelled, stopped=end.stopped, overdue=end.overdue
         )
 
+    def _runs(self, condition: str, values: Collection[Any] = ()) -> list[tuple[Any, ...]]:
+        """The runs for which that is so, the newest first."""
+        where = f"WHERE {condition}" if condition else ""
+        return self._rows(f"{_RUNS} {where} ORDER BY number DESC", values)
+
     def _rows(self, query: str, values: Collection[Any] = ()) -> list[tuple[Any, ...]]:
         if self._connection is None:
             return []
@@ -207,17 +208,19 @@ class History:
 
 def _with_host(host: str, status: Status | None, values: list[Any]) -> str:
     """A condition for runs that were for a host, or one of some; `values` gets what its question marks stand for."""
-    names = [host]
+    named, names = "hosts.name GLOB ?", [host]
     if not set(host) & set("*?"):
-        with suppress(ValueError):
+        try:
             names = nodes.expand(host)
-    pattern = " OR ".join("hosts.name GLOB ?" if set(name) & set("*?") else "hosts.name = ?" for name in names)
+        except ValueError as error:
+            raise HistoryError(f"host {host!r} cannot be read: {error}", hint="write web03 or web[01-20]") from error
+        named = f"hosts.name IN ({', '.join('?' * len(names))})"
     values += names
     ended = ""
     if status is not None:
         ended = "AND hosts.status = ?"
         values.append(status.value)
-    return f"EXISTS (SELECT 1 FROM hosts WHERE hosts.run = runs.number AND ({pattern}) {ended})"  # noqa: S608
+    return f"number IN (SELECT hosts.run FROM hosts WHERE {named} {ended})"  # noqa: S608 - nothing of a user's
 
 
 def _says(run: RunRecord, text: str) -> bool:

@@ -194,6 +194,9 @@ def test_runs_are_found_by_what_is_known_of_them(path: Path) -> None:
         assert found(status=Status.FAILED) == ["abcdef"]
         assert found(host="a") == ["def123", "abcdef"]
         assert found(host="web[01-03]") == found(host="w*2") == ["abc123"]
+        assert found(host="web[0001-5000],web02") == ["abc123"]
+        with pytest.raises(HistoryError, match="cannot be read"):
+            history.runs(host="web[01")
         assert found(host="a", status=Status.SKIPPED) == []
         assert found(host="c", status=Status.SKIPPED) == ["abcdef"]
         assert found(since=2e9) == ["def123", "abc123"]
