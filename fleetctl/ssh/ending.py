@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
-from paramiko import Channel, Message
+from paramiko import Channel
 
 from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import FleetError, TimedOut
 from fleetctl.ssh.any_shell import sh
+from fleetctl.ssh.channel_requests import channel_request, is_granted
 from fleetctl.ssh.stream.hearing import Receive
 from fleetctl.ssh.translate import FOREIGN
 
@@ -29,7 +29,6 @@ KILL_SECONDS = 1.0
 """For the end of what was killed to be told."""
 _REPLY_SECONDS = 2.0
 _log = logging.getLogger("fleetctl.ssh")
-_CHANNEL_REQUEST = bytes([98])
 _REFUSES_FORCED = re.compile(r"SSH-2\.0-(OpenSSH_|fleetctl_lab)")
 """Servers that obey a signal only where what runs is what was asked for; others may not be so particular."""
 
@@ -189,17 +188,9 @@ def _known(banner: str) -> bool:
 
 def _signal(channel: Channel, name: str) -> bool:
     """Whether the server has sent that signal to what runs on the channel. When it refuses, the channel is closed."""
-    request = Message()
-    request.add_byte(_CHANNEL_REQUEST)
-    request.add_int(channel.remote_chanid)
-    request.add_string("signal")
-    request.add_boolean(True)
+    request = channel_request(channel, "signal")
     request.add_string(name)
-    private: Any = channel
     try:
-        private._event_pending()  # noqa: SLF001 - there is no public way
-        private.transport._send_user_message(request)  # noqa: SLF001
-        answered = private.event.wait(_REPLY_SECONDS)
+        return is_granted(channel, request, _REPLY_SECONDS)
     except FOREIGN:
         return False
-    return bool(answered and private.event_ready)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
-from paramiko import Channel, Message
+from paramiko import Channel, SSHException
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import RequestRefused
+from fleetctl.ssh.channel_requests import channel_request, is_granted
 from fleetctl.ssh.session import Ended, Session
 from fleetctl.ssh.stream.hearing import Receive
 from fleetctl.ssh.translate import FOREIGN
-
-_CHANNEL_REQUEST = bytes([98])
 
 
 class Pty(msgspec.Struct, frozen=True):
@@ -119,16 +117,10 @@ def open_shell(session: Session, command: str, pty: Pty | None, cancel: Cancel) 
 
 def _request_pty(channel: Channel, pty: Pty) -> None:
     """As paramiko's `Channel.get_pty`, which has no place for the modes (RFC 4254, 6.2)."""
-    request = Message()
-    request.add_byte(_CHANNEL_REQUEST)
-    request.add_int(channel.remote_chanid)
-    request.add_string("pty-req")
-    request.add_boolean(True)
+    request = channel_request(channel, "pty-req")
     request.add_string(pty.kind)
     for size in (pty.columns, pty.lines, 0, 0):
         request.add_int(size)
     request.add_string(pty.modes)
-    private: Any = channel
-    private._event_pending()  # noqa: SLF001 - there is no public way
-    private.transport._send_user_message(request)  # noqa: SLF001
-    private._wait_for_event()  # noqa: SLF001
+    if not is_granted(channel, request):
+        raise channel.get_transport().get_exception() or SSHException("Channel closed.")
