@@ -28,7 +28,7 @@ def arranged(
         not_ok: tells the hosts that were not ok in the last run; asked only where it matters.
         chance: decides.
     """
-    dice = chance or random.Random()  # noqa: S311 - no secret depends on it
+    dice = chance or random.SystemRandom()
     picked = set(names if pick is None else dice.sample(list(names), min(pick, len(names))))
     left = [name for name in names if name in picked]
     if order is Order.RANDOM:

@@ -89,15 +89,14 @@ def _wanted(which: Which) -> str:
     return f"is {' or '.join(words) or 'not ok'}{' and in the target' if which.target else ''}"
 
 
-def _typed_again(record: RunRecord, changes: Changes) -> tuple[Typed, typer.Context]:
+def _typed_again(record: RunRecord, changes: Changes) -> tuple[Typed, Any]:
     """The words of the run, and its command as it stands when they have been read."""
     origin = record.origin
     save = None if changes.save is None else str(changes.save.absolute())
     _enter(origin.directory)
     argv = _with_variables(record, changes.env)
-    group = typer.main.get_command(app(argv))
-    command = group.commands[origin.command]  # type: ignore[attr-defined]  # with several commands it is a group
-    context: typer.Context = command.make_context(origin.command, list(argv[1:]))
+    command = typer.main.get_group(app(argv)).commands[origin.command]
+    context: Any = command.make_context(origin.command, list(argv[1:]))
     context.params |= dict(_changed(changes)) | ({} if save is None else {"save": save})
     _see_to_stdin(record, context.params)
     inventory = digest(_files(context.params), context.params["host"])

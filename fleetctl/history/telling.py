@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
@@ -33,6 +34,9 @@ _GOING_ON = "it is still going on"
 _outcome = msgspec.msgpack.Decoder(Outcome)
 _finished = msgspec.msgpack.Decoder(RunFinished)
 _by_seq = attrgetter("seq")
+
+_Row = tuple[Any, ...]
+"""What `_HOSTS` selects."""
 
 
 def tell(
@@ -73,7 +77,7 @@ _HOSTS = """
 SELECT place, name, begun, begun_seq, ended, ended_seq, status, outcome FROM hosts WHERE run = ? ORDER BY place"""
 
 
-def _turns(rows: list[tuple]) -> list[Event]:  # type: ignore[type-arg]
+def _turns(rows: list[_Row]) -> list[Event]:
     """Where hosts begin and end."""
     turns: list[Event] = []
     for _, name, begun, begun_seq, ended, ended_seq, _, outcome in rows:
@@ -95,7 +99,7 @@ def _pieces(connection: sqlite3.Connection, number: int, places: set[int] | None
         yield from sorted(events, key=_by_seq)
 
 
-def _last(rows: list[tuple]) -> tuple[float, int]:  # type: ignore[type-arg]
+def _last(rows: list[_Row]) -> tuple[float, int]:
     """The latest time and place on record."""
     times = [time for row in rows for time in (row[2], row[4]) if time is not None]
     places = [seq for row in rows for seq in (row[3], row[5]) if seq is not None]

@@ -70,7 +70,7 @@ def test_other_signals_ask_nothing(cancel: Cancel, number: signal.Signals) -> No
 
 
 _LEAVES = """
-import os, signal, time
+import os, signal
 from fleetctl.cancel import Cancel
 from fleetctl.cli.interrupts import Interrupts
 def tell(word):
@@ -79,7 +79,7 @@ def tell(word):
 with Cancel() as cancel, Interrupts(cancel, lambda: tell("tidied"), lambda: tell("told")):
     print("ready", flush=True)
     while True:
-        time.sleep(60)
+        signal.pause()
 """
 
 
