@@ -217,7 +217,23 @@ Verbosity = Annotated[
     int, typer.Option("-v", "--verbose", count=True, rich_help_panel=_OUTPUT, help="Say more; -vv for debugging.")
 ]
 
-
+Fold = Annotated[
+    bool, typer.Option("-b", "--fold", rich_help_panel=_OUTPUT, help="Group hosts with the same output; -o fold.")
+]
+Diff = Annotated[
+    bool, typer.Option("--diff", rich_help_panel=_OUTPUT, help="As -b, and show what differs from the largest group.")
+]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="DIR", rich_help_panel=_OUTPUT, help="Write a file per host and stream."),
+]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", rich_help_panel=_OUTPUT, help="Only output and errors; no closing lines.")
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help="Answer yes to questions.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
+]
 NoHistory = Annotated[bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")]
 
 
@@ -260,13 +276,8 @@ class Look(msgspec.Struct, frozen=True):
         ViewName,
         typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_OUTPUT, help="|".join(ViewName)),
     ] = ViewName.STREAM
-    fold: Annotated[
-        bool, typer.Option("-b", "--fold", rich_help_panel=_OUTPUT, help="Group hosts with the same output; -o fold.")
-    ] = False
-    diff: Annotated[
-        bool,
-        typer.Option("--diff", rich_help_panel=_OUTPUT, help="As -b, and show what differs from the largest group."),
-    ] = False
+    fold: Fold = False
+    diff: Diff = False
     no_prefix: Annotated[
         bool, typer.Option("-N", "--no-prefix", rich_help_panel=_OUTPUT, help="No host names in front of lines.")
     ] = False
@@ -274,14 +285,9 @@ class Look(msgspec.Struct, frozen=True):
         bool,
         typer.Option("--raw", rich_help_panel=_OUTPUT, help="Let terminal control sequences of hosts through."),
     ] = False
-    save: Annotated[
-        Path | None,
-        typer.Option("--save", metavar="DIR", rich_help_panel=_OUTPUT, help="Write a file per host and stream."),
-    ] = None
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", rich_help_panel=_OUTPUT, help="Only output and errors; no closing lines.")
-    ] = False
-    yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help="Answer yes to questions.")] = False
+    save: Save = None
+    quiet: Quiet = False
+    yes: Yes = False
 
     @property
     def view(self) -> ViewName:
@@ -308,9 +314,7 @@ class Output(Look, frozen=True):
         bool, typer.Option("-S", "--largest", rich_help_panel=_OUTPUT, help="Exit with the hosts' largest exit code.")
     ] = False
     verbose: Verbosity = 0
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
-    ] = False
+    dry_run: DryRun = False
     no_history: NoHistory = False
 
 

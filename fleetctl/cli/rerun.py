@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,7 +9,7 @@ import typer
 
 from fleetctl.cli.completion import complete_run, complete_target
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import ViewName
+from fleetctl.cli.options import Diff, DryRun, Fold, Quiet, Save, Verbosity, ViewName, Yes
 from fleetctl.cli.values import variable
 
 _WHICH = "Which of its hosts"
@@ -67,21 +66,13 @@ class Changes(msgspec.Struct, frozen=True):
         ViewName | None,
         typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_ELSE, help="|".join(ViewName)),
     ] = None
-    fold: Annotated[
-        bool, typer.Option("-b", "--fold", rich_help_panel=_ELSE, help="Group hosts with the same output; -o fold.")
-    ] = False
-    diff: Annotated[bool, typer.Option("--diff", rich_help_panel=_ELSE, help="As -b, and show what differs.")] = False
-    save: Annotated[
-        Path | None, typer.Option("--save", metavar="DIR", rich_help_panel=_ELSE, help="Write a file per host.")
-    ] = None
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", rich_help_panel=_ELSE, help="No closing lines.")] = False
-    verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, rich_help_panel=_ELSE, help="Say more; -vv for debugging.")
-    ] = 0
-    yes: Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_ELSE, help="Answer yes to questions.")] = False
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_ELSE, help="Change nothing; say what would be done.")
-    ] = False
+    fold: Fold = False
+    diff: Diff = False
+    save: Save = None
+    quiet: Quiet = False
+    verbose: Verbosity = 0
+    yes: Yes = False
+    dry_run: DryRun = False
 
 
 @expanded
