@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fleetctl.cli.rerun import Changes, Which
 from fleetctl.cli.running import piped_stdin
 from fleetctl.cli.sources import digest, load_inventory
 from fleetctl.cli.talk import say, warn
-from fleetctl.cli.typed import Typed, typed_again
+from fleetctl.cli.typed import Typed, typed, typed_again
 from fleetctl.errors import HistoryError, UsageError
 from fleetctl.events import Status
 from fleetctl.history.history import History
@@ -28,22 +29,21 @@ from fleetctl.sizes import counted
 _MASK = "***"
 _VARIABLE = re.compile(r"(?P<option>-[A-Za-z]*e|--env=)?(?P<name>[A-Za-z_]\w*)=.*", re.DOTALL)
 _TAKES_VARIABLE = re.compile(r"-[A-Za-z]*e|--env")
-_LOOKED_AT = 200
-"""Runs, for one that is still at work."""
 _NAMES_IN_MESSAGE = 1000
 
 
 def go_on(word: str | None, which: Which, changes: Changes) -> None:
     """Raises: typer.Exit with the exit code of what is done again; HistoryError, UsageError and its kinds."""
+    here = typed().directory or "/"
     with open_history() as history:
         record = last(history) if word is None else history.run(word)
         _check(record, history, which)
         names = _left(record, history, which)
     if names:
-        typed, context = _typed_again(record, changes)
-        if record.origin.inventory not in {"", typed.inventory}:
+        words, context = _typed_again(record, changes)
+        if record.origin.inventory not in {"", words.inventory}:
             warn(f"the inventory has changed since {record.id}")
-        names = _still_there(names, which, context.params)
+        names = _still_there(names, which, here, context.params)
     if not names:
         say(f"nothing is left to do: no host of {record.id} {_wanted(which)}")
         return
@@ -51,7 +51,7 @@ def go_on(word: str | None, which: Which, changes: Changes) -> None:
     shown = fold(names)
     shown = shown if len(shown) <= _NAMES_IN_MESSAGE else counted(len(names), "host")
     say(f"again: {record.operation} on {shown}, of {record.id}")
-    with typed_again(typed), context:
+    with typed_again(words), context:
         context.command.invoke(context)
 
 
@@ -60,11 +60,10 @@ def _check(record: RunRecord, history: History, which: Which) -> None:
     if record.origin.command not in REPEATABLE:
         hint = f"these can be: {', '.join(sorted(REPEATABLE))}"
         raise HistoryError(f"fleetctl {record.origin.command} is not repeated", hint=hint)
-    chain = history.chain(record.id)
-    alive = [run.id for run in history.runs(limit=_LOOKED_AT) if run.alive and run.id in chain]
+    alive = [run for run in history.chain(record.id) if history.run(run).alive]
     if alive and (which.unfinished or which.not_ok or not (which.failed or which.unreachable)):
         hint = "wait for it; --failed and --unreachable take the hosts that have ended so already"
-        raise HistoryError(f"{alive[0]} is still at work", hint=hint)
+        raise HistoryError(f"{alive[-1]} is still at work", hint=hint)
 
 
 def _left(record: RunRecord, history: History, which: Which) -> list[str]:
@@ -167,14 +166,15 @@ def _see_to_stdin(record: RunRecord, options: dict[str, Any]) -> None:
         os.close(descriptor)
 
 
-def _still_there(names: list[str], which: Which, options: dict[str, Any]) -> list[str]:
-    """The hosts that there still are, and that are in the target, if one is given."""
+def _still_there(names: list[str], which: Which, here: str, options: dict[str, Any]) -> list[str]:
+    """The hosts that there still are, and that are in the target, if one is given; `here` is where it was typed."""
     ssh_config = options.get("ssh_config")
     inventory = load_inventory(_files(options), options["host"], None if ssh_config is None else Path(ssh_config))
     gone = set(names) - set(inventory.names)
     if gone:
         warn(f"no longer in the inventory, and left out: {fold(gone)}")
-    chosen = set(inventory.select(*which.target)) if which.target else set(names)
+    with chdir(here):
+        chosen = set(inventory.select(*which.target)) if which.target else set(names)
     return [name for name in names if name in chosen - gone]
 
 
