@@ -38,6 +38,12 @@ class Status(StrEnum):
     ERROR = "error"
 
 
+FAILED = frozenset({Status.FAILED, Status.ERROR})
+"""A host was reached, and it did not go well there: exit code 1."""
+UNREACHED = frozenset({Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT})
+"""It was not, or not for long enough: exit code 3."""
+
+
 class ErrorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a host is not ok: a stable code, a sentence, what to do, and facts for programs."""
 

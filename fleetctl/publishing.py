@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.events import Event, HostFinished, Outcome, RunFinished, Status
+from fleetctl.events import FAILED, UNREACHED, Event, HostFinished, Outcome, RunFinished, Status
 from fleetctl.views import Consumer
 
-_UNREACHED = {Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT}
-_FAILED = {Status.FAILED, Status.ERROR}
 _LARGEST_EXIT_CODE = 255
 _NO_EXIT_CODE = _LARGEST_EXIT_CODE
 """What stands for a host without an exit code where the largest is asked for, as ssh has it."""
@@ -54,7 +52,7 @@ class Result(msgspec.Struct):
             # RFC 4254 has 32 bits for an exit status, and a process has 8: 256 must not become 0.
             return min(max(map(_own_exit_code, self.outcomes.values()), default=0), _LARGEST_EXIT_CODE)
         statuses = {outcome.status for outcome in self.outcomes.values()}
-        return 3 if statuses & _UNREACHED else 1 if statuses & _FAILED else 0
+        return 3 if statuses & UNREACHED else 1 if statuses & FAILED else 0
 
 
 def publish(events: Iterable[Event], consumers: Sequence[Consumer], cancel: Cancel) -> Result:

@@ -12,14 +12,14 @@ from typing import Any
 import typer
 
 from fleetctl.cli.app import app
-from fleetctl.cli.past import FAILED, NOT_OK, REPEATABLE, UNFINISHED, UNREACHED, ended, last, open_history, with_status
+from fleetctl.cli.past import NOT_OK, REPEATABLE, UNFINISHED, ended, last, open_history, with_status
 from fleetctl.cli.rerun import Changes, Which
 from fleetctl.cli.running import piped_stdin
 from fleetctl.cli.sources import digest, load_inventory
 from fleetctl.cli.talk import say, warn
 from fleetctl.cli.typed import Typed, typed, typed_again
 from fleetctl.errors import HistoryError, UsageError
-from fleetctl.events import Status
+from fleetctl.events import FAILED, UNREACHED, Status
 from fleetctl.history.history import History
 from fleetctl.history.records import RunRecord
 from fleetctl.inventory import parse_adhoc

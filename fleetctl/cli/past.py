@@ -13,8 +13,6 @@ from fleetctl.history.place import default_path
 from fleetctl.history.records import RunRecord
 from fleetctl.inventory.mistakes import did_you_mean
 
-FAILED = frozenset({Status.FAILED, Status.ERROR})
-UNREACHED = frozenset({Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT})
 UNFINISHED = "unfinished"
 NOT_OK = "not-ok"
 ENDINGS = (*Status, UNFINISHED, NOT_OK)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 
-from fleetctl.events import Outcome, Status
+from fleetctl.events import FAILED, UNREACHED, Outcome, Status
 
-FAILURES = frozenset({Status.FAILED, Status.ERROR, Status.UNREACHABLE, Status.DENIED, Status.UNTRUSTED, Status.TIMEOUT})
+FAILURES = FAILED | UNREACHED
 """What uses up a budget of failures, when nothing else is said."""
 
 
