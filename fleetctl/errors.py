@@ -7,6 +7,7 @@ FleetError                        code, message, hint, facts
 │   ├── TargetError               a target expression that selects nothing or cannot be read
 │   ├── SecretError               a password or passphrase reference that cannot be resolved
 │   ├── HistoryError              no such run, or a history that cannot be read
+│   ├── JobError                  the job file(s), with every problem found
 │   └── LockHeld                  another run has the lock
 ├── HostError                     one host could not do its part
 │   ├── UnreachableError          no SSH conversation could be had
@@ -30,6 +31,11 @@ FleetError                        code, message, hint, facts
 │   ├── ChannelRefused            logged in, but the server opens no (further) channel
 │   ├── RequestRefused            the channel is open, but the command was not accepted
 │   ├── TimedOut                  the operation did not end within its time
+│   ├── StepFailed                a step of a job did not come to what it should
+│   │   ├── TemplateFailed        a template or an expression cannot be worked out on this host
+│   │   ├── AssertionFailed       what the job asserts is not true
+│   │   └── OnceFailed            it was done on another host for all of the batch, and failed there
+│   ├── Stopped                   it met the other hosts, and the run goes no further
 │   ├── TransferError             a file could not be moved
 │   │   ├── NoSuchFile            it, or the directory that it should go to, is not there
 │   │   ├── AccessDenied          the user there, or here, may not
@@ -138,6 +144,16 @@ class LockHeld(UsageError):
     code = "lock-held"
 
 
+class JobError(UsageError):
+    """The job cannot be played; `problems` lists what was found, in file order."""
+
+    code = "job"
+
+    def __init__(self, problems: list[Problem], *, hint: str = "") -> None:
+        super().__init__("\n".join(map(str, problems)), hint=hint)
+        self.problems = problems
+
+
 class HostError(FleetError):
     code = "host-error"
 
@@ -224,6 +240,26 @@ class RequestRefused(HostError):
 
 class TimedOut(HostError):
     code = "timed-out"
+
+
+class StepFailed(HostError):
+    code = "step-failed"
+
+
+class TemplateFailed(StepFailed):
+    code = "template"
+
+
+class AssertionFailed(StepFailed):
+    code = "assertion"
+
+
+class OnceFailed(StepFailed):
+    code = "once-failed"
+
+
+class Stopped(HostError):
+    code = "stopped"
 
 
 class TransferError(HostError):

@@ -2,7 +2,8 @@
 
 One run is RunStarted, then for each host HostStarted (absent when the host was never begun), any
 number of Output, Transferred and Progress, exactly one HostFinished, and at the end RunFinished. A run in
-batches has BatchStarted before the hosts of each and BatchFinished after them.
+batches has BatchStarted before the hosts of each and BatchFinished after them. In a job what a host says lies
+between StepStarted and StepFinished of one step; a host is in one step at a time, and a cut-off one has no end.
 """
 
 from __future__ import annotations
@@ -75,6 +76,47 @@ class Totals(msgspec.Struct, frozen=True):
     failed: int = 0
 
 
+class StepStatus(StrEnum):
+    """How a step of a job ended on a host. `IGNORED` has failed, and the job says that this does not matter."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+class StepCounts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many steps of a job ended how on one host; an ignored one counts as ok."""
+
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+class StepResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a step came to, as templates see it: `steps.NAME.stdout`.
+
+    Args:
+        exit: the exit code; None where there was none.
+        stdout: what it wrote, without the line ends at its end; the first 256 KiB of it.
+        truncated: there was more.
+        item: what it was done for, in a loop.
+        results: of a loop, one for each item.
+    """
+
+    exit: int | None = None
+    stdout: str = ""
+    stderr: str = ""
+    changed: bool = False
+    skipped: bool = False
+    failed: bool = False
+    truncated: bool = False
+    item: Any = None
+    results: tuple[StepResult, ...] = ()
+
+
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one host's part ended.
 
@@ -90,6 +132,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         timings: seconds per part, for example `connect`, `login`, `round_trip`.
         totals: what became of the files; None where none were to be moved.
         note: what else the user should know of how it was done, or "".
+        steps: how the steps of a job ended; None where it was none.
+        step: the name of the step at which a job stopped, or "".
     """
 
     status: Status
@@ -104,6 +148,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     timings: dict[str, float] = {}
     totals: Totals | None = None
     note: str = ""
+    steps: StepCounts | None = None
+    step: str = ""
 
     @property
     def unfinished(self) -> bool:
@@ -199,6 +245,49 @@ class Progress(_Happening, frozen=True, tag="progress"):
     files_total: int
 
 
+class StepStarted(_Happening, frozen=True, tag="step_started"):
+    """A host begins with a step.
+
+    Args:
+        step: its name, which no other step of the job has.
+        number: its place among the steps and then the handlers of the job, counted from 1.
+    """
+
+    host: str
+    step: str
+    number: int
+
+
+class StepFinished(_Happening, frozen=True, tag="step_finished", omit_defaults=True):
+    """How it ended there.
+
+    Args:
+        seconds: from its start to its end, tries and waiting for other hosts included.
+        exit_code: of what it ran, if that had one.
+        error: why it failed, also where that is ignored.
+        why: why it was skipped: `when`, `creates /etc/x`; or what else there is to say.
+        notified: the handlers that it asked for.
+        once: the host that did it for all of the batch; "" where each does it.
+        register: under which name its result is kept, or "".
+        result: what it came to; only where it has such a name.
+        set: variables that it has set.
+    """
+
+    host: str
+    step: str
+    number: int
+    status: StepStatus
+    seconds: float = 0.0
+    exit_code: int | None = None
+    error: ErrorFacts | None = None
+    why: str = ""
+    notified: tuple[str, ...] = ()
+    once: str = ""
+    register: str = ""
+    result: StepResult | None = None
+    set: dict[str, Any] = {}
+
+
 class HostFinished(_Happening, frozen=True, tag="host_finished"):
     host: str
     outcome: Outcome
@@ -228,6 +317,8 @@ Event = (
     | Output
     | Transferred
     | Progress
+    | StepStarted
+    | StepFinished
     | HostFinished
     | RunFinished
 )

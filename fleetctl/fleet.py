@@ -13,10 +13,13 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
+from collections.abc import Sequence as Several
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
+
+import msgspec
 
 from fleetctl.cancel import Cancel
 from fleetctl.checkup import Step
@@ -27,12 +30,13 @@ from fleetctl.engine.threads import ThreadEngine
 from fleetctl.errors import Fault, FleetError
 from fleetctl.events import Event
 from fleetctl.inventory import Inventory, Overrides, VaultPlace
+from fleetctl.jobs.sequence import Sequence
 from fleetctl.model import Host, Secret
 from fleetctl.operations.get import Get
+from fleetctl.operations.meeting import Agree, nobody_agrees
 from fleetctl.operations.put import Put
 from fleetctl.rollout import Means, Rollout, roll_out
 from fleetctl.rollout.health import Health
-from fleetctl.rollout.run import Agree, nobody_agrees
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.login.visit import Asked
 from fleetctl.ssh.pool import Pool
@@ -43,7 +47,7 @@ from fleetctl.ssh.trust.known_hosts import ServerKey
 from fleetctl.transfer.shared import Shared
 from fleetctl.transfer.throttle import Throttle
 
-Arrange = Callable[[Sequence[str]], list[str]]
+Arrange = Callable[[Several[str]], list[str]]
 """Puts host names in another order, or takes some of them; see `arranging.arranged`."""
 
 
@@ -100,7 +104,7 @@ class Fleet:
     def known_hosts(self) -> KnownHosts:
         return self._pool.dialer.known_hosts
 
-    def hosts(self, *targets: str, exclude: Sequence[str] = (), arrange: Arrange = list) -> tuple[Host, ...]:
+    def hosts(self, *targets: str, exclude: Several[str] = (), arrange: Arrange = list) -> tuple[Host, ...]:
         """The hosts that any of some expressions selects, with secrets resolved for these alone.
 
         Args:
@@ -115,7 +119,7 @@ class Fleet:
             self._pool.dialer.unlock_keys([hop for host in hosts for hop in (*host.jump, host)], ask)
         return hosts
 
-    def places(self, *targets: str, exclude: Sequence[str] = (), arrange: Arrange = list) -> tuple[Host, ...]:
+    def places(self, *targets: str, exclude: Several[str] = (), arrange: Arrange = list) -> tuple[Host, ...]:
         """The same hosts without their secrets, for what needs no login.
 
         Raises: TargetError.
@@ -123,7 +127,7 @@ class Fleet:
         names = arrange(self.inventory.select(*targets, exclude=exclude))
         return tuple(self.inventory.places(names, self._overrides))
 
-    def strangers(self, *targets: str, exclude: Sequence[str] = ()) -> tuple[Host, ...]:
+    def strangers(self, *targets: str, exclude: Several[str] = ()) -> tuple[Host, ...]:
         """The same hosts, for what logs in to the bastions on the way at most.
 
         Raises: TargetError, SecretError.
@@ -142,7 +146,7 @@ class Fleet:
     def start(
         self,
         operation: AnyOperation,
-        hosts: Sequence[Host],
+        hosts: Several[Host],
         cancel: Cancel,
         *,
         stdin: Stdin | None = None,
@@ -158,13 +162,16 @@ class Fleet:
             rollout: in which batches, and what stops it; None is all at once, whatever fails.
             agree: is asked whether to go on, where the rollout says so.
         """
+        run = new_run_id()
+        if isinstance(operation, Sequence):
+            operation = msgspec.structs.replace(operation, run=run)
         task = Task(operation, tuple(hosts), self._policy)
         plan = rollout or Rollout()
         if plan.check is not None and not plan.check.here:
             self._pool.keep_at_least(self._policy.fanout)  # it follows on the same hosts
-        engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation))
+        engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation), agree)
         health = Health(ThreadEngine(self._pool), self._policy, self.inventory.hidden_variables)
-        return roll_out(task, Means(engine, health, agree), cancel, new_run_id(), plan)
+        return roll_out(task, Means(engine, health, agree), cancel, run, plan)
 
     def session(self, host: Host, cancel: Cancel) -> AbstractContextManager[Session]:
         """An authenticated session with one host, until the block is left.
@@ -182,7 +189,7 @@ class Fleet:
 
         return examine(self._pool.dialer, host, cancel)
 
-    def server_keys(self, hosts: Sequence[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
+    def server_keys(self, hosts: Several[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
         """The key that each host's server shows now, or why there is none; in the order given."""
         with ThreadPoolExecutor(max(1, min(self._policy.fanout, len(hosts)))) as workers:
             yield from zip(hosts, workers.map(lambda host: self._server_key(host, cancel), hosts), strict=True)

@@ -169,6 +169,7 @@ class Host(Hop, frozen=True):
         name: unique in a run.
         jump: the bastions on the way, the first to be dialled first.
         elevation: None where everything is done with the rights of the login.
+        rights: the elevation for steps of a job that ask for one; None where it was not looked for.
         forward_agent: whether commands there may use our ssh-agent.
         send_env: variables that the server is asked to set (RFC 4254, 6.4), and may refuse.
         env: variables set for every command on this host.
@@ -176,6 +177,7 @@ class Host(Hop, frozen=True):
 
     jump: tuple[Hop, ...] = ()
     elevation: Elevation | None = None
+    rights: Elevation | None = None
     forward_agent: bool = False
     send_env: dict[str, str] = {}
     env: dict[str, str] = {}

@@ -15,13 +15,13 @@ from fleetctl.cli.orders import Orders
 from fleetctl.cli.recording import masks_of, origin_of, recorders
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.talk import tell_unwritten
-from fleetctl.engine.perform import facts_of, status_of
 from fleetctl.errors import FleetError
 from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, RunFinished, RunStarted, Status
 from fleetctl.fleet import new_run_id
 from fleetctl.model import Host
 from fleetctl.operations.command import Command
 from fleetctl.publishing import publish
+from fleetctl.statuses import facts_of, status_of
 from fleetctl.views import Consumer, Screen
 
 _INTERRUPTED = 130

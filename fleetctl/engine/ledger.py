@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from fleetctl.events import Event, HostFinished, HostStarted, Output, Progress, Transferred
+from fleetctl.events import Event, HostFinished, HostStarted, Output, Progress, StepFinished, StepStarted, Transferred
 
 
 def settle(
@@ -41,7 +41,13 @@ def _counts(event: Event, accounts: dict[str, bool]) -> bool:
             return True
         case HostStarted():
             return False
-        case Output(host=host) | Transferred(host=host) | Progress(host=host):
+        case (
+            Output(host=host)
+            | Transferred(host=host)
+            | Progress(host=host)
+            | StepStarted(host=host)
+            | StepFinished(host=host)
+        ):
             return accounts.get(host, False)
         case HostFinished(host=host):
             return accounts.pop(host, None) is not None

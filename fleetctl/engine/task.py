@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetctl.jobs.sequence import Sequence
 from fleetctl.model import Host
 from fleetctl.operations.command import Command
 from fleetctl.operations.get import Get
 from fleetctl.operations.ping import Ping
 from fleetctl.operations.put import Put
 
-AnyOperation = Command | Ping | Put | Get
+Single = Command | Ping | Put | Get
+"""What is done in one go, with one session."""
+AnyOperation = Single | Sequence
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Several
 
 import msgspec
 
@@ -22,11 +23,15 @@ from fleetctl.events import (
     HostStarted,
     Output,
     Progress,
+    StepFinished,
+    StepStarted,
     Stream,
     Transferred,
 )
+from fleetctl.jobs.sequence import Sequence
 from fleetctl.model import Host
 from fleetctl.operations import Context
+from fleetctl.operations.meeting import Agree, Meeting, nobody_agrees
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.stream.feeding import Stdin
 from fleetctl.transfer.shared import Shared
@@ -45,17 +50,24 @@ class ThreadEngine:
         pool: where sessions come from; closed by its owner.
         stdin: what the operation may read on each host.
         shared: what the hosts have in common where files are moved.
+        agree: asks the user, where a job does.
     """
 
-    def __init__(self, pool: Pool, stdin: Stdin | None = None, shared: Shared | None = None) -> None:
+    def __init__(
+        self, pool: Pool, stdin: Stdin | None = None, shared: Shared | None = None, agree: Agree = nobody_agrees
+    ) -> None:
         self._pool = pool
         self._stdin = stdin
         self._shared = shared or Shared()
+        self._agree = agree
 
     def run(self, task: Task, cancel: Cancel, brake: Brake) -> Iterator[Event]:
         """See `Engine.run`."""
-
-        work = _Work(task, self._pool, cancel, brake, self._stdin, self._shared)
+        meeting: Meeting | None = None
+        if isinstance(task.operation, Sequence) and task.operation.meets:
+            names = [host.name for host in task.hosts]
+            meeting = Meeting(names, task.policy.fanout, cancel, stopped=lambda: brake.reason, agree=self._agree)
+        work = _Work(task, self._pool, cancel, brake, self._stdin, self._shared, meeting)
         yield from settle([host.name for host in task.hosts], work.events(), work.unfinished)
 
 
@@ -63,7 +75,14 @@ class _Work:
     """One run of a task: the hosts still to do, the workers, and the bounded queue that they fill."""
 
     def __init__(
-        self, task: Task, pool: Pool, cancel: Cancel, brake: Brake, stdin: Stdin | None, shared: Shared
+        self,
+        task: Task,
+        pool: Pool,
+        cancel: Cancel,
+        brake: Brake,
+        stdin: Stdin | None,
+        shared: Shared,
+        meeting: Meeting | None,
     ) -> None:
         self._task = task
         self._pool = pool
@@ -71,9 +90,10 @@ class _Work:
         self._brake = brake
         self._stdin = stdin
         self._shared = shared
+        self._meeting = meeting
         self._started = time.monotonic()
         self._hosts: queue.SimpleQueue[Host] = queue.SimpleQueue()
-        self._happened: queue.Queue[Sequence[Event] | None] = queue.Queue(_QUEUED_EVENTS)
+        self._happened: queue.Queue[Several[Event] | None] = queue.Queue(_QUEUED_EVENTS)
         self._busy = 0
 
     def events(self) -> Iterator[Event]:
@@ -97,14 +117,19 @@ class _Work:
         return HostFinished(host=host, outcome=ending(self._cancel, self._brake, begun=begun), at=self._now())
 
     def _workers(self) -> list[threading.Thread]:
-        """As many as are allowed, or as the system gives. Raises: FleetError when it gives none."""
+        """As many as are allowed, or as the system gives; one for each host where hosts wait for each other.
+
+        Raises: FleetError when it gives none, or fewer than hosts that wait for each other.
+        """
         workers: list[threading.Thread] = []
-        for number in range(min(self._task.policy.fanout, len(self._task.hosts))):
+        hosts = len(self._task.hosts)
+        for number in range(hosts if self._meeting else min(self._task.policy.fanout, hosts)):
             worker = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
             try:
                 worker.start()
             except RuntimeError as error:
-                if not workers:
+                if not workers or self._meeting:
+                    self._cancel.set("the system gives no more threads")
                     raise FleetError(f"cannot begin: {error}", hint="raise `ulimit -u`") from error
                 break
             workers.append(worker)
@@ -130,23 +155,40 @@ class _Work:
 
     def _work(self) -> None:
         try:
-            while not self._cancel.is_set() and not self._brake.reason:
-                self._do(self._hosts.get_nowait())
+            while not self._is_over():
+                host = self._hosts.get_nowait()
+                if self._meeting is None:
+                    self._do(host)
+                else:
+                    self._do_among_others(host, self._meeting)
         except queue.Empty:
             return
         finally:
             self._happened.put(None)
 
+    def _is_over(self) -> bool:
+        """Whether no further host begins."""
+        return self._cancel.is_set() or bool(self._brake.reason)
+
+    def _do_among_others(self, host: Host, meeting: Meeting) -> None:
+        """Those that wait for this host need not any more when it is done, or will not begin."""
+        try:
+            with meeting.seat():
+                if not self._is_over():
+                    self._do(host)
+        finally:
+            meeting.leave(host.name)
+
     def _do(self, host: Host) -> None:
         def emit(stream: Stream, data: bytes) -> None:
             self._happened.put([Output(host=host.name, stream=stream, data=data, at=self._now())])
 
-        def report(events: Sequence[Transferred | Progress]) -> None:
+        def report(events: Iterable[Transferred | Progress | StepStarted | StepFinished]) -> None:
             now = self._now()
             self._happened.put([msgspec.structs.replace(event, at=now) for event in events])
 
         self._happened.put([HostStarted(host=host.name, at=self._now())])
-        context = Context(host, emit, report, self._cancel, self._shared, self._stdin)
+        context = Context(host, emit, report, self._cancel, self._shared, self._stdin, self._meeting)
         outcome = perform(self._task, self._pool, context)
         if not self._cancel.is_set():  # what is cut off then is no failure of the host
             self._brake.note(outcome)

@@ -45,6 +45,8 @@ class Overrides(msgspec.Struct, frozen=True):
     sudo_user: str | None = None
     sudo_method: ElevationMethod | None = None
     sudo_password: Secret | None = None
+    sudo_for_steps: bool | None = None
+    """Steps of a job may ask for another user's rights, whether all is done with them or not."""
 
     @property
     def on_the_way(self) -> Overrides:

@@ -51,7 +51,8 @@ class Records:
         return Host(
             **self._connection(name, settings, self._secrets),
             jump=tuple(map(self._hop, self._jumps.through(name, settings["jump"]))),
-            elevation=_elevation(settings, self._secrets),
+            elevation=_elevation(settings, self._secrets) if value["sudo"] else None,
+            rights=_elevation(settings, self._secrets) if value.get("sudo_for_steps") else None,
             forward_agent=value["forward_agent"],
             send_env=_by_key("send_env.", value),
             env=_by_key("env.", value),
@@ -115,9 +116,7 @@ def _answer(prompt: str, given: Given, source: str | SecretRef, secrets: Resolve
     return Answer(prompt, None if secrets is None else secrets.resolve(one))
 
 
-def _elevation(settings: Settings, secrets: Resolver | None) -> Elevation | None:
-    if not settings["sudo"].value:
-        return None
+def _elevation(settings: Settings, secrets: Resolver | None) -> Elevation:
     password = _secret(settings, "sudo_password", secrets)
     return Elevation(settings["sudo_method"].value, settings["sudo_user"].value, password)
 

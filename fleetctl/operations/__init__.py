@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.events import Outcome, Progress, Stream, Transferred
+from fleetctl.events import Outcome, Progress, StepFinished, StepStarted, Stream, Transferred
 from fleetctl.model import Host
+from fleetctl.operations.meeting import Meeting
 from fleetctl.ssh.any_session import AnySession
 from fleetctl.ssh.stream.feeding import Stdin
 from fleetctl.transfer.shared import Shared
@@ -18,8 +19,8 @@ Emit = Callable[[Stream, bytes], None]
 """Sends output on its way to the views; blocks while they are behind."""
 
 
-Report = Callable[[Sequence[Transferred | Progress]], None]
-"""Sends word of files likewise; the engine says when it was."""
+Report = Callable[[Sequence[Transferred | Progress | StepStarted | StepFinished]], None]
+"""Sends word of files and steps likewise; the engine says when it was."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -28,6 +29,7 @@ class Context(msgspec.Struct, frozen=True):
     Args:
         stdin: what remote commands read.
         shared: what all hosts of the run have in common where files are moved.
+        meeting: where the hosts of the batch wait for each other in a job.
     """
 
     host: Host
@@ -36,6 +38,7 @@ class Context(msgspec.Struct, frozen=True):
     cancel: Cancel
     shared: Shared
     stdin: Stdin | None = None
+    meeting: Meeting | None = None
 
 
 class Operation(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -27,17 +27,10 @@ from fleetctl.events import (
     Status,
 )
 from fleetctl.model import Host
+from fleetctl.operations.meeting import Agree, nobody_agrees
 from fleetctl.rollout.health import Health
 from fleetctl.rollout.plan import Rollout
 from fleetctl.shares import cut
-
-Agree = Callable[[str, Cancel], bool]
-"""Puts a question to the user; whether the answer is yes. Raises: Cancelled."""
-
-
-def nobody_agrees(_question: str, _cancel: Cancel) -> bool:
-    """Where nobody can be asked."""
-    return False
 
 
 class Means(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Scripted jobs: a YAML file of steps that each host walks through on one session."""

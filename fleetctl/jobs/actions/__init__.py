@@ -1,0 +1,21 @@
+"""What each action does on a host: one module for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fleetctl.jobs import language
+from fleetctl.jobs.actions.assert_ import perform_assert
+from fleetctl.jobs.actions.pause import perform_pause
+from fleetctl.jobs.actions.run import perform_run
+from fleetctl.jobs.actions.set_ import perform_set
+from fleetctl.jobs.scene import Done, Scene
+
+PERFORM: dict[type[language.Action], Callable[[Any, Scene], Done]] = {
+    language.Run: perform_run,
+    language.Pause: perform_pause,
+    language.Assert: perform_assert,
+    language.Set: perform_set,
+}
+"""Each takes its action and the scene. Raises: FleetError and its kinds when it cannot be done."""

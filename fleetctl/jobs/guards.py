@@ -1,0 +1,34 @@
+"""`creates` and `unless`: what says that a step has been done before."""
+
+from __future__ import annotations
+
+import shlex
+
+from fleetctl.jobs.scene import Scene
+from fleetctl.operations.command import surrounded
+
+
+def already_done(scene: Scene) -> str:
+    """Why the step need not be done, or "". Raises: TemplateFailed, and as `Session.run`."""
+    how = scene.step.how
+    if how.creates is not None:
+        path = scene.renderer.text(how.creates)
+        if _succeeds(f"test -e {shlex.quote(path)} || test -L {shlex.quote(path)}", scene):
+            return f"creates: {path} is there"
+    if how.unless is not None:
+        line = scene.renderer.text(how.unless)
+        if _succeeds(line, scene):
+            return f"unless: {line}"
+    return ""
+
+
+def _succeeds(line: str, scene: Scene) -> bool:
+    shell = '"$SHELL"' if scene.context.host.elevation is None else "/bin/sh"
+    with scene.session() as session:
+        ended = session.run(
+            surrounded(line, {**scene.context.host.env, **scene.env}, scene.cwd, shell),
+            lambda _stream, _data: None,
+            scene.cancel,
+            timeout=scene.timeout,
+        )
+    return ended.exit_code == 0

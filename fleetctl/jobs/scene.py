@@ -1,0 +1,94 @@
+"""What an action of a step works with on one host, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fleetctl.cancel import Cancel
+from fleetctl.events import Stream
+from fleetctl.jobs.language import Step
+from fleetctl.jobs.sequence import Sequence
+from fleetctl.jobs.templates import Renderer
+from fleetctl.operations import Context, Emit
+from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.reach import Reach
+
+MOST_KEPT = 256 * 1024
+"""Bytes of each stream that templates see: the first ones."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What one try of an action came to; where it could not be done at all it raises one of our errors.
+
+    Args:
+        exit_code: of what it ran, if it ran something and that had one.
+        failed: it did not come to what it should.
+        changed: it changed something, as far as the action can tell.
+        signalled: what it ran was ended by a signal.
+        why: what else there is to say.
+        set: variables of the host to set.
+    """
+
+    exit_code: int | None = None
+    failed: bool = False
+    changed: bool = False
+    signalled: bool = False
+    why: str = ""
+    set: dict[str, Any] = {}
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """For one try of one step. `context.host.elevation` says with whose rights, `context.emit` takes output.
+
+    Args:
+        renderer: works out templates, with `item` and `index` in a loop.
+        cwd, env, timeout: those of the step, worked out.
+    """
+
+    sequence: Sequence
+    step: Step
+    context: Context
+    reach: Reach
+    renderer: Renderer
+    cwd: str = ""
+    env: dict[str, str] = {}
+    timeout: float | None = None
+
+    @property
+    def cancel(self) -> Cancel:
+        return self.context.cancel
+
+    @contextmanager
+    def session(self) -> Iterator[AnySession]:
+        """The host's session with the rights of the step. Raises: as `Reach.session`."""
+        with self.reach.session(self.context.host.elevation) as session:
+            yield session
+
+    def local(self, path: str) -> str:
+        """A path here, worked out; a relative one is beside the file that the step stands in."""
+        return str(Path(self.step.file).parent / Path(self.renderer.text(path)).expanduser())
+
+
+class Heard:
+    """Output on its way, of which the beginning is kept for templates."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._kept: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self.truncated = False
+
+    def emit(self, stream: Stream, data: bytes) -> None:
+        kept = self._kept[stream]
+        room = MOST_KEPT - len(kept)
+        kept += data[:room]
+        self.truncated |= len(data) > room
+        self._emit(stream, data)
+
+    def text(self, stream: Stream) -> str:
+        """Without the line ends at its end, as `$(…)` of a shell has it."""
+        return self._kept[stream].decode(errors="replace").rstrip("\n")

@@ -1,0 +1,71 @@
+"""A job as an operation: each host walks its steps on one session, as fast as it can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fleetctl.events import Outcome, StepResult
+from fleetctl.jobs.language import Job, Pause, Step
+
+if TYPE_CHECKING:
+    from fleetctl.operations import Context
+    from fleetctl.ssh.reach import Reach
+
+
+class Point(msgspec.Struct, frozen=True):
+    """Where a host goes on that has done a part of the job in an earlier run.
+
+    Args:
+        done: names of steps that are not done again.
+        results: what was registered, by the name that it has in `steps`.
+        vars: what `set` steps have set.
+        notified: handlers that were asked for and have not run.
+        once: steps that another host of its batch has done for all, and what they came to.
+    """
+
+    done: frozenset[str] = frozenset()
+    results: dict[str, StepResult] = {}
+    vars: dict[str, Any] = {}
+    notified: tuple[str, ...] = ()
+    once: dict[str, StepResult] = {}
+
+
+class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
+    """A job, and what was said of this run of it.
+
+    Args:
+        job: with the steps alone that are to be done.
+        extra: variables given with -e, which win over those of the inventory.
+        points: hosts that do not begin at the beginning.
+        run: the id of the run.
+        diff: show what changes in files.
+        asks: ask before each step; the hosts of a batch take it together then.
+    """
+
+    job: Job
+    extra: dict[str, Any] = {}
+    points: dict[str, Point] = {}
+    run: str = ""
+    diff: bool = False
+    asks: bool = False
+
+    def __str__(self) -> str:
+        return f"job {self.job.name}"
+
+    @property
+    def meets(self) -> bool:
+        """Whether hosts wait for each other anywhere in it."""
+        return self.asks or any(_meets(step) for step in (*self.job.steps, *self.job.handlers))
+
+    def walk(self, reach: Reach, context: Context) -> Outcome:
+        """Walk through it on one host. Never raises one of our errors: how far it came is in the outcome."""
+        from fleetctl.jobs.walk import Walk  # noqa: PLC0415 - jinja2 takes 40 ms, which other operations need not spend
+
+        return Walk(self, reach, context).go()
+
+
+def _meets(step: Step) -> bool:
+    asks = isinstance(step.action, Pause) and bool(step.action.ask)
+    return step.how.barrier or step.how.once or asks

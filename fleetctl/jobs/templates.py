@@ -1,0 +1,151 @@
+"""Jinja2, kept on a short leash: sandboxed, undefined names are errors, and what a host said is never a template.
+
+Values of hosts go into templates and never become one: nothing that was rendered is rendered again.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from fleetctl.errors import FleetError, TemplateFailed
+from fleetctl.jobs.texts import Expression
+
+NAMES = ("host", "vars", "steps", "facts", "run", "item", "index", "result")
+"""What templates may see; the last three where they have a meaning."""
+
+_ALONE = re.compile(r"\s*\{\{(?P<inside>.*)\}\}\s*", re.DOTALL)
+_SHOWN = 80
+_MISTAKES = (
+    jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError
+)  # fmt: skip
+"""What working out a template may raise that is no fault of ours."""
+
+
+def quote(value: object) -> str:
+    """A value as one word of a shell; of a list, each item as a word."""
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # it says what is missing
+    if isinstance(value, list | tuple):
+        return " ".join(map(quote, value))
+    return shlex.quote(as_text(value))
+
+
+def as_text(value: object) -> str:
+    """As it stands in a rendered template: true, and not True; nothing for None."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's own, in which `vars.items` is the variable of that name, and not a method of the mapping."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The one that all templates of jobs are read with."""
+    made = _Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_finalized)
+    made.filters["quote"] = quote
+    del made.globals["lipsum"]
+    return made
+
+
+def _finalized(value: object) -> object:
+    return as_text(value) if value is None or isinstance(value, bool) else value
+
+
+class Renderer:
+    """Works templates out on one host, with the values that it has. For one thread.
+
+    Args:
+        values: by the names that templates know.
+        where: the step's file and line, for errors.
+    """
+
+    def __init__(self, values: Mapping[str, Any], where: str = "") -> None:
+        self._values = values
+        self._where = where
+
+    def with_values(self, **more: Any) -> Renderer:
+        """One that knows these, too."""
+        return Renderer({**self._values, **more}, self._where)
+
+    def text(self, template: str) -> str:
+        """The template with its values. Raises: TemplateFailed, and what gathering facts raises."""
+        if "{" not in template:
+            return template
+        return str(self._worked_out(template, lambda: _template(template).render(self._values)))
+
+    def value(self, expression: str) -> Any:
+        """What an expression comes to; text in `{{ }}` is one, too. Raises: as above."""
+        inside = alone(expression)
+        return self._worked_out(expression, lambda: _given(_expression(inside)(**self._values)))
+
+    def holds(self, expression: Expression) -> bool:
+        """Whether it is true. Raises: as above."""
+        return bool(self.value(expression))
+
+    def everywhere(self, value: Any) -> Any:
+        """A value of the job file with all the text in it worked out. Raises: as above."""
+        match value:
+            case str():
+                inside = _ALONE.fullmatch(value)
+                lonely = inside is not None and "{{" not in inside["inside"] and "}}" not in inside["inside"]
+                return self.value(value) if lonely else self.text(value)
+            case Mapping():
+                return {key: self.everywhere(one) for key, one in value.items()}
+            case list() | tuple():
+                return [self.everywhere(one) for one in value]
+            case _:
+                return value
+
+    def _worked_out(self, text: str, work: Any) -> Any:
+        try:
+            return work()
+        except FleetError:  # facts are gathered when they are first asked for
+            raise
+        except _MISTAKES as error:
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+            place = f"{self._where}: " if self._where else ""
+            raise TemplateFailed(
+                f"{place}{shown.strip()!r}: {_said(error)}", hint="`fleetctl job check` finds most of these"
+            ) from error
+
+
+def alone(expression: str) -> str:
+    """The expression, without the `{{ }}` that it may stand in."""
+    found = _ALONE.fullmatch(expression)
+    return found["inside"].strip() if found is not None else expression
+
+
+def _given(value: Any) -> Any:
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, and says what is missing
+    return value
+
+
+def _said(error: Exception) -> str:
+    message = str(error)
+    return message if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {message}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _template(text: str) -> jinja2.Template:
+    return environment().from_string(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _expression(text: str) -> Any:
+    return environment().compile_expression(text, undefined_to_none=False)
