@@ -67,7 +67,7 @@ def _head(event: Output | HostFinished | Transferred) -> dict[str, Any]:
 
 def event_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of one line, made from the event types."""
-    made: dict[str, Any] = msgspec.to_builtins(msgspec.json.schema(Event))
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Event)))
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = f"fleetctl event, schema {SCHEMA_VERSION}"
     for kind in made["$defs"].values():
