@@ -30,7 +30,7 @@ _COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "completion": ("completion", {}),
 }
 """The module of each, where a function has its name, and how it reads its words."""
-_GROUPS = ("inventory", "secret", "lab")
+_GROUPS = ("job", "inventory", "secret", "lab")
 """Modules with an `app` that has commands of its own."""
 
 

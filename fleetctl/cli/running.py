@@ -33,6 +33,7 @@ from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
 from fleetctl.fleet import Fleet
 from fleetctl.inventory import Overrides, VaultPlace, jump_words
+from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
@@ -58,7 +59,8 @@ def carry_out(
     plan = plan_of(orders)
     _open_as_many_files_as_allowed()
     screen = Screen.from_process()
-    fleet = open_fleet(selection, orders.access, orders.pace, orders.privilege, screen)
+    steps = isinstance(operation, Walked) and operation.elevates
+    fleet = open_fleet(selection, orders.access, orders.pace, orders.privilege, screen, steps=steps)
     agrees = agreement(plan, screen, yes=output.yes)
     dry = output.dry_run and not callable(operation)  # files are looked at on the hosts, to say what would be done
     choose = fleet.places if dry else fleet.hosts
@@ -97,12 +99,19 @@ def _open_as_many_files_as_allowed() -> None:
 
 
 def open_fleet(
-    selection: Selection, access: Access, pace: Pace, privilege: Privilege | None = None, screen: Screen | None = None
+    selection: Selection,
+    access: Access,
+    pace: Pace,
+    privilege: Privilege | None = None,
+    screen: Screen | None = None,
+    *,
+    steps: bool = False,
 ) -> Fleet:
     """The fleet that the options describe.
 
     Args:
         screen: what else writes to the terminal, and waits while a person answers a server's question.
+        steps: there are steps that ask for another user's rights, which the options of privileges are about then.
 
     Raises: InventoryError, TargetError, UsageError.
     """
@@ -121,10 +130,11 @@ def open_fleet(
         connect_timeout=pace.connect_timeout,
         jump=None if access.jump is None else jump_words(access.jump),
         forward_agent=access.forward_agent,
-        sudo=rights.wanted,
+        sudo=rights.sudo if steps else rights.wanted,
         sudo_user=rights.sudo_user,
         sudo_method=rights.sudo_method,
         sudo_password=ask_secret(_sudo_question(rights, access)) if rights.ask_sudo_pass else None,
+        sudo_for_steps=steps or None,
     )
     policy = Policy(
         fanout=pace.fanout,

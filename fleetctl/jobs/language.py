@@ -225,8 +225,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     check_on: Annotated[Literal["hosts", "local"], Meta(description="Where it runs.")] = "hosts"
     check_timeout: Annotated[Seconds | None, Meta(description="How long it may take.")] = None
     deadline: Annotated[Seconds | None, Meta(description="For all of it; then it is called off.")] = None
-    fanout: Annotated[int | None, Meta(description="Work on this many hosts at once.", ge=1)] = None
-    retries: Annotated[int | None, Meta(description="Further tries at connecting.", ge=0)] = None
+    fanout: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="Work on this many hosts at once.")] = None
+    retries: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="Further tries at connecting.")] = None
     connect_timeout: Annotated[Seconds | None, Meta(description="How long a TCP connection may take.")] = None
     timeout: Annotated[Seconds | None, Meta(description="For each step that has none of its own.")] = None
 

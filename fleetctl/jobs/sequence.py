@@ -59,6 +59,11 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
         """Whether hosts wait for each other anywhere in it."""
         return self.asks or any(_meets(step) for step in (*self.job.steps, *self.job.handlers))
 
+    @property
+    def elevates(self) -> bool:
+        """Whether steps ask for another user's rights."""
+        return any(step.how.sudo not in {None, False} for step in (*self.job.steps, *self.job.handlers))
+
     def walk(self, reach: Reach, context: Context) -> Outcome:
         """Walk through it on one host. Never raises one of our errors: how far it came is in the outcome."""
         from fleetctl.jobs.walk import Walk  # noqa: PLC0415 - jinja2 takes 40 ms, which other operations need not spend
