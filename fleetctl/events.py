@@ -166,13 +166,22 @@ class _Happening(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
 
 
 class RunStarted(_Happening, frozen=True, tag="run_started"):
-    """`started` is the wall clock in seconds since the epoch; `operation` a line for people."""
+    """What is about to be done.
+
+    Args:
+        operation: a line for people.
+        started: the wall clock, in seconds since the epoch.
+        steps: the names of a job's steps, in order; none where it is no job.
+        handlers: those of its handlers, whose numbers go on where those of the steps end.
+    """
 
     run: str
     operation: str
     hosts: tuple[str, ...]
     fanout: int
     started: float
+    steps: tuple[str, ...] = ()
+    handlers: tuple[str, ...] = ()
     schema: int = SCHEMA_VERSION
 
 

@@ -158,7 +158,8 @@ class Record:
         self._piece_rows.append(Row(place, (self._batch, data)))
 
     def _begin(self, connection: sqlite3.Connection) -> int:
-        run, origin = self._started, self._origin
+        run = self._started
+        origin = msgspec.structs.replace(self._origin, steps=run.steps, handlers=run.handlers)
         operation = readable(self._masks.all.text(run.operation))
         row = (run.run, origin.parent, run.started, operation, run.fanout, len(run.hosts), encode(origin))
         number = connection.execute(_NEW_RUN, row).lastrowid or 0

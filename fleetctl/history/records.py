@@ -24,6 +24,7 @@ class Origin(msgspec.Struct, frozen=True):
         policy: how it is carried out: fanout, time-outs, batches; for people and programs to read.
         parent: the run that this one goes on with, or "".
         reads_stdin: whether the commands read what was piped in, which is not kept.
+        steps, handlers: as in RunStarted.
     """
 
     command: str
@@ -37,6 +38,8 @@ class Origin(msgspec.Struct, frozen=True):
     policy: dict[str, Any] = {}
     parent: str = ""
     reads_stdin: bool = False
+    steps: tuple[str, ...] = ()
+    handlers: tuple[str, ...] = ()
 
 
 class RunRecord(msgspec.Struct, frozen=True):

@@ -25,12 +25,14 @@ from fleetctl.events import (
 from fleetctl.history import pieces
 from fleetctl.history.cut import Cut
 from fleetctl.history.place import Place
+from fleetctl.history.records import Origin
 
 NOT_RECORDED = "not-recorded"
 """The code of the error of a host whose end is not on record."""
 
 _PROCESS_GONE = "the process that ran it is gone"
 _GOING_ON = "it is still going on"
+_origin = msgspec.msgpack.Decoder(Origin)
 _outcome = msgspec.msgpack.Decoder(Outcome)
 _finished = msgspec.msgpack.Decoder(RunFinished)
 _by_seq = attrgetter("seq")
@@ -46,12 +48,21 @@ def tell(
 
     Raises: sqlite3.Error, msgspec.DecodeError.
     """
-    run, operation, fanout, started, finished = connection.execute(
-        "SELECT id, operation, fanout, started, finished FROM runs WHERE number = ?", (number,)
+    run, operation, fanout, started, finished, kept = connection.execute(
+        "SELECT id, operation, fanout, started, finished, origin FROM runs WHERE number = ?", (number,)
     ).fetchone()
+    origin = _origin.decode(kept)
     rows = [row for row in connection.execute(_HOSTS, (number,)) if hosts is None or row[1] in hosts]
     names = tuple(row[1] for row in rows)
-    yield RunStarted(run=run, operation=operation, hosts=names, fanout=fanout, started=started)
+    yield RunStarted(
+        run=run,
+        operation=operation,
+        hosts=names,
+        fanout=fanout,
+        started=started,
+        steps=origin.steps,
+        handlers=origin.handlers,
+    )
     places = None if hosts is None else {row[0] for row in rows}
     open_hosts = {row[1]: row[2] is not None for row in rows if row[7] is None}
     cut = Cut(place, run, open_hosts)

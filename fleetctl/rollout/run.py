@@ -14,7 +14,7 @@ from fleetctl.durations import spelled
 from fleetctl.engine import Engine
 from fleetctl.engine.endings import ending
 from fleetctl.engine.ledger import settle
-from fleetctl.engine.task import Task
+from fleetctl.engine.task import AnyOperation, Task
 from fleetctl.errors import Cancelled, Overdue
 from fleetctl.events import (
     BatchFinished,
@@ -26,6 +26,7 @@ from fleetctl.events import (
     RunStarted,
     Status,
 )
+from fleetctl.jobs.sequence import Sequence as Job
 from fleetctl.model import Host
 from fleetctl.operations.meeting import Agree, nobody_agrees
 from fleetctl.rollout.health import Health
@@ -72,8 +73,16 @@ class _Run:
         names = tuple(host.name for host in self._task.hosts)
         counts: Counter[Status] = Counter()
         failure: BaseException | None = None
-        fanout = self._task.policy.fanout
-        yield RunStarted(run=run, operation=str(self._task.operation), hosts=names, fanout=fanout, started=time.time())
+        steps, handlers = _named(self._task.operation)
+        yield RunStarted(
+            run=run,
+            operation=str(self._task.operation),
+            hosts=names,
+            fanout=self._task.policy.fanout,
+            started=time.time(),
+            steps=steps,
+            handlers=handlers,
+        )
         try:
             for event in settle(names, self._happenings(), self._never_begun):
                 if isinstance(event, HostFinished):
@@ -173,3 +182,11 @@ class _Run:
 
     def _now(self) -> float:
         return time.monotonic() - self._began
+
+
+def _named(operation: AnyOperation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of a job's steps and of its handlers."""
+    if not isinstance(operation, Job):
+        return (), ()
+    job = operation.job
+    return tuple(step.name for step in job.steps), tuple(step.name for step in job.handlers)
