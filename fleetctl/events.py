@@ -280,6 +280,7 @@ class StepFinished(_Happening, frozen=True, tag="step_finished", omit_defaults=T
         register: under which name its result is kept, or "".
         result: what it came to; only where it has such a name.
         set: variables that it has set.
+        lost: why history does not have what it came to and has set; "" where it has, and while the run goes on.
     """
 
     host: str
@@ -295,6 +296,7 @@ class StepFinished(_Happening, frozen=True, tag="step_finished", omit_defaults=T
     register: str = ""
     result: StepResult | None = None
     set: dict[str, Any] = {}
+    lost: str = ""
 
 
 class HostFinished(_Happening, frozen=True, tag="host_finished"):

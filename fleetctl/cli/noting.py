@@ -52,8 +52,9 @@ class Noted:
         Raises: UsageError, before anything is done, when it must be put down and cannot; what `do` raises.
         """
         settings = load_settings()
-        masks = masks_of(Command(self._work), self._hosts)
-        origin = origin_of(orders, masks, reads_stdin=False)
+        work = Command(self._work)
+        masks = masks_of(work, self._hosts)
+        origin = origin_of(orders, work, masks, reads_stdin=False)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, Screen.from_process())
         consumers: list[Consumer] = [*audits, *kept]

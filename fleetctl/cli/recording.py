@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from collections.abc import Sequence as Several
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +23,7 @@ from fleetctl.history.encoding import readable
 from fleetctl.history.masking import Masks, secret_values, secrets_typed
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin, Retention
+from fleetctl.jobs.sequence import Sequence
 from fleetctl.model import Host, Secret
 from fleetctl.operations.command import Command
 from fleetctl.views import Screen, sanitize
@@ -48,21 +50,35 @@ def _retention(settings: HistorySettings) -> Retention:
     return msgspec.convert({name: value for name, value in wanted.items() if value is not None}, Retention)
 
 
-def masks_of(operation: AnyOperation, hosts: Sequence[Host]) -> Masks:
+def masks_of(operation: AnyOperation, hosts: Several[Host]) -> Masks:
     """What must not be kept of a run: the secrets of each host and of the way to it, and those that were typed."""
-    env = operation.env if isinstance(operation, Command) else {}
-    known = {host.name: frozenset(secret.reveal() for secret in _secrets(host)) for host in hosts}
-    return Masks([*secret_values(env), *secrets_typed(typed().argv)], known)
+    known = {host.name: {secret.reveal() for secret in _secrets(host)} for host in hosts}
+    if isinstance(operation, Sequence):
+        for host in hosts:  # templates of a job may tell what the inventory has of a host
+            known[host.name].update(secret_values(host.vars))
+    told = {host: frozenset(secrets) for host, secrets in known.items()}
+    return Masks([*_told_by(operation), *secrets_typed(typed().argv)], told)
+
+
+def _told_by(operation: AnyOperation) -> Iterator[str]:
+    """The secrets that it tells hosts itself, as far as the names of variables say so."""
+    if isinstance(operation, Command):
+        yield from secret_values(operation.env)
+    if isinstance(operation, Sequence):
+        job = operation.job
+        for variables in (operation.extra, job.head.vars, *(step.how.env for step in (*job.steps, *job.handlers))):
+            yield from secret_values(variables)
 
 
 def _secrets(host: Host) -> Iterator[Secret]:
-    if host.elevation is not None and host.elevation.password is not None:
-        yield host.elevation.password
+    for elevation in (host.elevation, host.rights):
+        if elevation is not None and elevation.password is not None:
+            yield elevation.password
     for login in (host.login, *(hop.login for hop in host.jump)):
         yield from filter(None, (login.password, login.key_passphrase, *(answer.secret for answer in login.answers)))
 
 
-def origin_of(orders: Orders, masks: Masks, *, reads_stdin: bool) -> Origin:
+def origin_of(orders: Orders, operation: AnyOperation, masks: Masks, *, reads_stdin: bool) -> Origin:
     """Where a run comes from that is about to begin."""
     words = typed()
     argv = tuple(map(readable, masks.all.words(words.argv)))
@@ -78,6 +94,7 @@ def origin_of(orders: Orders, masks: Masks, *, reads_stdin: bool) -> Origin:
         policy=_policy(orders),
         parent=words.parent,
         reads_stdin=reads_stdin,
+        job=operation.job.digest if isinstance(operation, Sequence) else "",
     )
 
 

@@ -77,7 +77,7 @@ def carry_out(
         if not output.dry_run:
             work = masks.all.text(str(made))
             stack.enter_context(alone(work, len(hosts), guards, settings.locks, cancel))
-        origin = origin_of(orders, masks, reads_stdin=stdin is not None)
+        origin = origin_of(orders, made, masks, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, screen)
         consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway)]

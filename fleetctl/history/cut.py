@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fleetctl.events import Event, Output, Stream
 from fleetctl.history.keeping import STREAMS, TAIL, gap
+from fleetctl.history.pieces import Spooled
 from fleetctl.history.place import Place
 
 
@@ -25,9 +26,11 @@ class Cut:
         self._hosts = hosts
         self._told: Counter[tuple[str, Stream]] = Counter()
 
-    def note(self, event: Event) -> None:
+    def note(self, event: Event | Spooled) -> None:
         if isinstance(event, Output) and event.host in self._hosts:
             self._told[event.host, event.stream] += len(event.data)
+        elif isinstance(event, Spooled):
+            self._told[event.host, event.stream] = event.size
 
     def rest(self, host: str, at: float, seq: int) -> Iterator[Output]:
         """The end of each stream that is longer than what was told of it, after a word on what lies between."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -39,6 +40,17 @@ def everywhere(value: Any, change: Callable[[str], str]) -> Any:
             return [everywhere(one, change) for one in value]
         case _:
             return value
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All of it."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from chain.from_iterable(map(texts_in, value.values()))
+        case list() | tuple():
+            yield from chain.from_iterable(map(texts_in, value))
 
 
 def _is_odd(text: str) -> bool:

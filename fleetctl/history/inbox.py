@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 
-from fleetctl.events import Event, Output
+from fleetctl.events import Event, Output, StepFinished, StepResult
 
 _FULL = 8 * 1024 * 1024
 _HURRY = _FULL // 2
@@ -28,7 +28,7 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         """Waits while it is full. What comes after the end is dropped."""
-        size = _EVENT_SIZE + (len(event.data) if isinstance(event, Output) else 0)
+        size = _EVENT_SIZE + _held(event)
         with self._changed:
             while self._size >= _FULL and not self._closed:
                 self._changed.wait(_LOOK_SECONDS)
@@ -57,3 +57,18 @@ class Inbox:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+def _held(event: Event) -> int:
+    """Bytes, more or less, of what a host said in it."""
+    match event:
+        case Output(data=data):
+            return len(data)
+        case StepFinished(result=StepResult() as result):
+            return _length(result)
+        case _:
+            return 0
+
+
+def _length(result: StepResult) -> int:
+    return len(result.stdout) + len(result.stderr) + sum(map(_length, result.results))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from fleetctl.history.encoding import everywhere
+from fleetctl.history.encoding import everywhere, texts_in
 
 MASK = "***"
 _MASK_BYTES = MASK.encode()
@@ -43,11 +43,16 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret for secret in secrets if len(secret) >= _SHORTEST}
+        self._given = tuple(secrets)
+        known = {secret for secret in self._given if len(secret) >= _SHORTEST}
         forms = known | {shlex.quote(secret)[1:-1] for secret in known if shlex.quote(secret) != secret}
         # Of two secrets one may begin with the other: the longer one goes first.
         self._known = sorted(forms, key=len, reverse=True)
         self._bytes = tuple(secret.encode(errors="surrogateescape") for secret in self._known)
+
+    def knowing(self, secrets: Iterable[str]) -> Mask:
+        """One that knows these, too."""
+        return Mask((*self._given, *secrets))
 
     def text(self, line: str) -> str:
         """A command line, or a sentence with one in it."""
@@ -136,13 +141,19 @@ def _beginning_at_end(data: bytes, secret: bytes) -> int:
     return next((len(last) - place for place in range(len(last)) if secret.startswith(last[place:])), 0)
 
 
-def secret_values(variables: Mapping[str, str]) -> list[str]:
-    """The values of those variables whose names say that they are secrets."""
+def secret_values(variables: Mapping[str, Any]) -> list[str]:
+    """The texts in those variables, or parts of variables, whose names say that they are secrets."""
     if not variables:
         return []
     from fleetctl.history.command_lines import is_secret  # noqa: PLC0415 - as above
 
-    return [value for name, value in variables.items() if is_secret(name)]
+    found: list[str] = []
+    for name, value in variables.items():
+        if is_secret(name):
+            found += texts_in(value)
+        elif isinstance(value, Mapping):
+            found += secret_values(value)
+    return found
 
 
 def secrets_typed(argv: Sequence[str]) -> list[str]:

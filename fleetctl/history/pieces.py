@@ -10,11 +10,30 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fleetctl.events import BatchFinished, BatchStarted, Output, Transferred
+from fleetctl.events import (
+    BatchFinished,
+    BatchStarted,
+    Output,
+    StepFinished,
+    StepStarted,
+    Stream,
+    Transferred,
+)
 from fleetctl.history import encoding
 
-Kept = Output | Transferred | BatchStarted | BatchFinished
+
+class Spooled(msgspec.Struct, frozen=True, tag_field="type", tag="spooled"):
+    """A note to ourselves: up to there the full text of a host's long output has been dealt with."""
+
+    host: str
+    stream: Stream
+    size: int
+    seq: int
+
+
+Happened = Output | Transferred | BatchStarted | BatchFinished | StepStarted | StepFinished
 """The events that are kept as they are; all others are columns."""
+Kept = Happened | Spooled
 
 _FAST = 1
 _TOO_SHORT = 200
@@ -33,9 +52,9 @@ def decode(data: bytes) -> list[Kept]:
     return _decoder.decode(zlib.decompress(data) if data.startswith(b"x") else data)
 
 
-def merged(events: Iterable[Kept]) -> list[Kept]:
+def merged(events: Iterable[Happened]) -> list[Happened]:
     """The same with consecutive outputs of one stream put together; the first one's place and time hold."""
-    together: list[Kept] = []
+    together: list[Happened] = []
     parts: list[bytes] = []
 
     def close() -> None:

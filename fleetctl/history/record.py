@@ -20,6 +20,8 @@ from fleetctl.events import (
     Output,
     RunFinished,
     RunStarted,
+    StepFinished,
+    StepStarted,
     Transferred,
 )
 from fleetctl.history import pieces
@@ -29,6 +31,7 @@ from fleetctl.history.keeping import FullTexts, HostKeeper
 from fleetctl.history.masking import Masks
 from fleetctl.history.place import Place
 from fleetctl.history.records import Origin
+from fleetctl.history.steps import UNWRITTEN, without_values
 
 WHOLE_RUN = -1
 """The place of what is about no single host."""
@@ -42,7 +45,7 @@ _NEW_HOST = "INSERT INTO hosts (run, place, name) VALUES (?, ?, ?)"
 _BEGUN = "UPDATE hosts SET begun = ?, begun_seq = ? WHERE run = ? AND place = ?"
 _ENDED = """
 UPDATE hosts SET ended = ?, ended_seq = ?, status = ?, exit_code = ?, connect = ?, first_byte = ?, seconds = ?,
-    attempts = ?, omitted = ?, outcome = ? WHERE run = ? AND place = ?"""
+    attempts = ?, step = ?, omitted = ?, outcome = ? WHERE run = ? AND place = ?"""
 _NEW_PIECE = "INSERT INTO pieces (run, batch, place, data) VALUES (?, ?, ?, ?)"
 _SPOOLED = "UPDATE runs SET spooled = ? WHERE number = ?"
 _FINISHED = "UPDATE runs SET finished = ? WHERE number = ?"
@@ -73,7 +76,7 @@ class Record:
         self._begun: dict[str, HostStarted] = {}
         self._first_bytes: dict[str, float] = {}
         self._keepers: dict[str, HostKeeper] = {}
-        self._new: dict[str, list[pieces.Kept]] = {}
+        self._new: dict[str, list[pieces.Happened]] = {}
         self._new_ended: list[HostFinished] = []
         self._begun_rows: list[Row] = []
         self._ended_rows: list[Row] = []
@@ -94,6 +97,8 @@ class Record:
                 case Output(host=host) | Transferred(host=host):
                     self._new.setdefault(host, []).append(event)
                     self._first_bytes.setdefault(host, event.at)
+                case StepStarted(host=host) | StepFinished(host=host):
+                    self._new.setdefault(host, []).append(event)
                 case HostStarted(host=host):
                     self._begun[host] = event
                     self._begun_rows.append(Row(self._places[host], (event.at, event.seq)))
@@ -139,7 +144,7 @@ class Record:
             kept = keeper.keep(events)
             if host in ended:
                 kept += keeper.finish(ended[host])
-                self._ended_rows.append(self._end(ended[host], keeper.omitted))
+                self._ended_rows.append(self._end(ended[host], keeper))
                 del self._keepers[host]
             if kept:
                 self._add_piece(self._places[host], kept)
@@ -148,14 +153,28 @@ class Record:
 
     def _add_piece(self, place: int, events: list[pieces.Kept]) -> None:
         if self._waiting > MOST_WAITING:
-            first = events[0]
-            if place in self._gaps or not isinstance(first, Output):
-                return
-            self._gaps.add(place)
-            events = [msgspec.structs.replace(first, data=_GAP)]
+            events = self._spared(place, events)
+        if not events:
+            return
         data = pieces.encode(events)
         self._waiting += len(data)
         self._piece_rows.append(Row(place, (self._batch, data)))
+
+    def _spared(self, place: int, events: list[pieces.Kept]) -> list[pieces.Kept]:
+        """What is not given up where too much waits: what happened, and that something was said."""
+        spared: list[pieces.Kept] = []
+        for event in events:
+            match event:
+                case Output() if place not in self._gaps:
+                    self._gaps.add(place)
+                    spared.append(msgspec.structs.replace(event, data=_GAP))
+                case Output() | Transferred() | pieces.Spooled():
+                    continue
+                case StepFinished():
+                    spared.append(without_values(event, UNWRITTEN))
+                case _:
+                    spared.append(event)
+        return spared
 
     def _begin(self, connection: sqlite3.Connection) -> int:
         run = self._started
@@ -166,13 +185,13 @@ class Record:
         connection.executemany(_NEW_HOST, ((number, place, name) for name, place in self._places.items()))
         return number
 
-    def _end(self, event: HostFinished, omitted: int) -> Row:
+    def _end(self, event: HostFinished, keeper: HostKeeper) -> Row:
         host = event.host
-        outcome: Outcome = self._masks.of(host).record(event.outcome)
+        outcome: Outcome = keeper.mask.record(event.outcome)
         begun, first = self._begun.pop(host, None), self._first_bytes.pop(host, None)
         first_byte = None if begun is None or first is None else max(0.0, first - begun.at)
         values = (
             event.at, event.seq, outcome.status.value, outcome.exit_code, outcome.timings.get("connect"), first_byte,
-            outcome.seconds, outcome.attempts, omitted, encode(outcome),
+            outcome.seconds, outcome.attempts, outcome.step or None, keeper.omitted, encode(outcome),
         )  # fmt: skip
         return Row(self._places[host], values)

@@ -25,6 +25,7 @@ class Origin(msgspec.Struct, frozen=True):
         parent: the run that this one goes on with, or "".
         reads_stdin: whether the commands read what was piped in, which is not kept.
         steps, handlers: as in RunStarted.
+        job: a digest of the job file and all that it includes; "" where there is none.
     """
 
     command: str
@@ -40,6 +41,7 @@ class Origin(msgspec.Struct, frozen=True):
     reads_stdin: bool = False
     steps: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
+    job: str = ""
 
 
 class RunRecord(msgspec.Struct, frozen=True):

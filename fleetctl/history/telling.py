@@ -68,7 +68,8 @@ def tell(
     cut = Cut(place, run, open_hosts)
     for event in heapq.merge(_turns(rows), _pieces(connection, number, places), key=_by_seq):
         cut.note(event)
-        yield event
+        if not isinstance(event, pieces.Spooled):
+            yield event
     end = None if finished is None else _finished.decode(finished)
     seen = Counter(Status(row[6]) for row in rows if row[6] is not None)
     at, seq = _last(rows) if end is None else (end.at, end.seq)
@@ -99,8 +100,8 @@ def _turns(rows: list[_Row]) -> list[Event]:
     return sorted(turns, key=_by_seq)
 
 
-def _pieces(connection: sqlite3.Connection, number: int, places: set[int] | None) -> Iterator[Event]:
-    """What hosts said and what became of files, one batch after the other, so that memory stays flat."""
+def _pieces(connection: sqlite3.Connection, number: int, places: set[int] | None) -> Iterator[pieces.Kept]:
+    """What hosts said, their steps and what became of files, one batch after the other, so that memory stays flat."""
     batches = connection.execute("SELECT DISTINCT batch FROM pieces WHERE run = ? ORDER BY batch", (number,)).fetchall()
     for (batch,) in batches:
         rows = connection.execute("SELECT place, data FROM pieces WHERE run = ? AND batch = ?", (number, batch))
