@@ -11,13 +11,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from fleetctl.errors import Problem
 from fleetctl.inventory.types import PROVIDERS, SECRETS
 
-_MAX_BYTES = 64 * 1024 * 1024
-_MAX_VALUES = 2_000_000
 _MAX_DEPTH = 30
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SPELLINGS: tuple[tuple[str, bool | None], ...] = (("null", None), ("true yes on", True), ("false no off", False))
@@ -37,6 +36,16 @@ _WORD_TAGS = {"!", "tag:yaml.org,2002:str"}
 
 Place = tuple[str, ...]
 """The keys that lead to a value; items of a list count as [0], [1] …"""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one file may be: so many MiB, and so many values with all aliases counted; more is not read."""
+
+    mebibytes: int
+    values: int
+
+
+_INVENTORY = Limits(64, 2_000_000)
 
 
 class Section(dict[str, Any]):
@@ -79,12 +88,17 @@ def bare(value: Any) -> Any:
 
 
 class Document:
-    """The content of one file: `value`, None when it is empty or cannot be read, and what was wrong with it."""
+    """The content of one file: `value`, None when it is empty or cannot be read, and what was wrong with it.
 
-    def __init__(self, path: Path) -> None:
+    `data` is what was read, byte for byte.
+    """
+
+    def __init__(self, path: Path, limits: Limits = _INVENTORY) -> None:
         self.path = path
+        self.data = b""
         self.value: Any = None
         self.problems: list[Problem] = []
+        self._limits = limits
         self._secrets_told: set[str] = set()
         self._count = 0
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -110,24 +124,25 @@ class Document:
         self.problems.append(Problem(self.path, line or self.line(place), path, message))
 
     def _read(self) -> None:
+        most = self._limits.mebibytes << 20
         try:
             with self.path.open("rb") as stream:
-                data = stream.read(_MAX_BYTES + 1)
+                self.data = stream.read(most + 1)
         except OSError as error:
             self.problems.append(Problem(self.path, 0, "", f"cannot be read: {error.strerror}"))
             return
-        if len(data) > _MAX_BYTES:
-            self.problems.append(Problem(self.path, 0, "", "is larger than 64 MiB"))
+        if len(self.data) > most:
+            self.problems.append(Problem(self.path, 0, "", f"is larger than {self._limits.mebibytes} MiB"))
             return
         try:
-            self._parse(data)
+            self._parse()
         except yaml.YAMLError as error:
             self.problems.append(_syntax(self.path, error))
         except _TooMuchError as error:
             self.problems.append(Problem(self.path, error.line, "", error.message))
 
-    def _parse(self, data: bytes) -> None:
-        loader = _LOADER(data)
+    def _parse(self) -> None:
+        loader = _LOADER(self.data)
         try:
             self._next = loader.get_event
             self._next()
@@ -187,7 +202,8 @@ class Document:
         if not isinstance(event, yaml.ScalarEvent):
             key = self._value(event, place)
             if not isinstance(key, str):
-                self.complain(place, "a key must be a word", _line(event))
+                braces = "; text that begins with {{ wants quotes" if isinstance(key, dict) else ""
+                self.complain(place, f"a key must be a word{braces}", _line(event))
                 return None
             return key
         text = str(event.value)
@@ -198,7 +214,7 @@ class Document:
             self.complain((*place, text), f"YAML reads it as {told(_CONSTANTS[text])}: put it in quotes", _line(event))
             return None
         if event.implicit[0] and text == "<<":
-            self.complain((*place, text), "merging is not supported: use a group", _line(event))
+            self.complain((*place, text), "merging is not supported: write the keys out, or use a group", _line(event))
             return None
         return text
 
@@ -227,8 +243,8 @@ class Document:
 
     def _counted(self, values: int, event: Any, place: Place) -> None:
         self._count += values
-        if self._count > _MAX_VALUES:
-            raise _TooMuchError(f"stands for more than {_MAX_VALUES:,} values: do aliases multiply?", _line(event))
+        if self._count > (most := self._limits.values):
+            raise _TooMuchError(f"stands for more than {most:,} values: do aliases multiply?", _line(event))
         if len(place) > _MAX_DEPTH:
             raise _TooMuchError(f"is nested more than {_MAX_DEPTH} deep", _line(event))
 

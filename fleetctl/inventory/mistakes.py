@@ -37,8 +37,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def explained(error: msgspec.ValidationError) -> tuple[Place, str]:
-    """Where inside the value that was converted, and what is wrong there."""
+def explained(error: msgspec.ValidationError, choices: Iterable[str] = HostKeyPolicy) -> tuple[Place, str]:
+    """Where inside the value that was converted, and what is wrong there.
+
+    Args:
+        choices: what it may be, where it is one of a few words.
+    """
     match = _ERROR.fullmatch(str(error))
     said, path = (match["said"], match["path"] or "") if match else (str(error), "")
     place = tuple(key or index for key, index in _STEP.findall(path))
@@ -46,7 +50,7 @@ def explained(error: msgspec.ValidationError) -> tuple[Place, str]:
         # Of a secret's reference: unknown settings are told before. The key may be the secret, as in {S3cret}.
         return place, _NO_PROVIDER
     if invalid := _ENUM.fullmatch(said):
-        return place, f"must be one of {', '.join(HostKeyPolicy)}, not {invalid[1]}"
+        return place, f"must be one of {', '.join(choices)}, not {invalid[1]}"
     if expected := _EXPECTED.fullmatch(said):
         return place, _expected(expected["wanted"], expected["bound"], expected["got"])
     return place, said

@@ -12,6 +12,9 @@ from msgspec import Meta
 
 from fleetctl.jobs.texts import Expression, Line, LocalPath, Mode, PauseText, Seconds, Shares, ShareText, Template
 
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
 
 class _Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What all actions have in common.
@@ -172,7 +175,7 @@ class Modifiers(msgspec.Struct, frozen=True, kw_only=True):
     env: Annotated[dict[str, Template], Meta(description="Variables of its environment.")] = {}
     cwd: Annotated[Template, Meta(description="The directory that it runs in.")] = Template("")
     timeout: Annotated[Seconds | None, Meta(description="How long one try may take; then it is ended.")] = None
-    retries: Annotated[int, Meta(description="How many more tries, when it fails.", ge=0)] = 0
+    retries: Annotated[Count, Meta(description="How many more tries, when it fails.")] = 0
     until: Annotated[
         Expression | None, Meta(description="Try again until this is true; `result` is what the try came to.")
     ] = None
@@ -205,6 +208,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         action: None where a step is nothing but a barrier.
         file: the file that it stands in.
         line: its 1-based line there.
+        path: the keys that lead to it there: `steps[3]`, or `[3]` in a file that is included.
     """
 
     name: str
@@ -212,6 +216,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     how: Modifiers = Modifiers()
     file: str = ""
     line: int = 0
+    path: str = ""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -225,8 +230,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     check_on: Annotated[Literal["hosts", "local"], Meta(description="Where it runs.")] = "hosts"
     check_timeout: Annotated[Seconds | None, Meta(description="How long it may take.")] = None
     deadline: Annotated[Seconds | None, Meta(description="For all of it; then it is called off.")] = None
-    fanout: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="Work on this many hosts at once.")] = None
-    retries: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="Further tries at connecting.")] = None
+    fanout: Annotated[Positive | None, Meta(description="Work on this many hosts at once.")] = None
+    retries: Annotated[Count | None, Meta(description="Further tries at connecting.")] = None
     connect_timeout: Annotated[Seconds | None, Meta(description="How long a TCP connection may take.")] = None
     timeout: Annotated[Seconds | None, Meta(description="For each step that has none of its own.")] = None
 

@@ -1,50 +1,106 @@
-"""A job file as a Job: every key checked, every mistake told with its file, its line and what stands there."""
+"""A job file as a Job: every key checked, every mistake told with its file, its line and what stands there.
+
+Templates are read by `checking`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from fleetctl.errors import JobError
-from fleetctl.inventory.document import Document, bare
-from fleetctl.jobs.language import ACTIONS, Head, Job, Modifiers, Step
-from fleetctl.jobs.texts import from_yaml
+from fleetctl.inventory.document import Document, Section
+from fleetctl.inventory.mistakes import did_you_mean
+from fleetctl.jobs.fields import at, check_variables, read, refuse_unknown, section
+from fleetctl.jobs.including import Library
+from fleetctl.jobs.language import Head, Job, Step
+from fleetctl.jobs.naming import named
+from fleetctl.jobs.steps import Written
+
+_KEYS = (*Head.__struct_fields__, "steps", "handlers")
 
 
 def load_job(path: Path) -> Job:
-    """Raises: JobError with every problem of the file and those that it includes."""
-    document = Document(path)
-    if document.problems:
-        raise JobError(document.problems)
-    content = bare(document.value)
-    head = msgspec.convert(
-        {key: content[key] for key in content if key in Head.__struct_fields__}, Head, dec_hook=from_yaml
-    )
+    """The job that a file describes. Raises: JobError with every problem of the file and those that it includes."""
+    library = Library()
+    document = library.open(path)
+    job = _job(document, library)
+    if problems := library.problems():
+        raise JobError(problems)
+    return job
+
+
+def _job(document: Document, library: Library) -> Job:
+    content = _content(document)
+    head = _head(document, content)
+    steps, handlers = (_steps(document, content, key, library) for key in ("steps", "handlers"))
+    _check_notices((*steps, *handlers), handlers)
+    names = named((*steps, *handlers))
+    done = tuple(_with_defaults(step, head) for step in names)
     return Job(
         head=head,
-        steps=tuple(
-            _step(one, path, line) for one, line in zip(content["steps"], document.value["steps"].lines, strict=True)
-        ),
-        handlers=tuple(_step(one, path, 0) for one in content.get("handlers", [])),
-        file=str(path),
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+        steps=done[: len(steps)],
+        handlers=done[len(steps) :],
+        file=str(document.path),
+        digest=_digest(library.documents.values()),
     )
 
 
-def _step(content: dict[str, Any], path: Path, line: int) -> Step:
-    lists = ("when", "tags", "notify")
-    given = {key: [value] if key in lists and not isinstance(value, list) else value for key, value in content.items()}
-    how = msgspec.convert({key: one for key, one in given.items() if key not in ACTIONS}, Modifiers, dec_hook=from_yaml)
-    action = None
-    for key, kind in ACTIONS.items():
-        if key in content:
-            value = content[key] if isinstance(content[key], dict) and key != "set" else {kind.short: content[key]}
-            if key in {"put", "get"}:
-                value["src"] = value["src"] if isinstance(value["src"], list) else [value["src"]]
-            if key == "assert" and not isinstance(value["that"], list):
-                value["that"] = [value["that"]]
-            action = msgspec.convert(value, kind, dec_hook=from_yaml)
-    return Step(name=how.name or f"{line}", action=action, how=how, file=str(path), line=line)  # type: ignore[arg-type]
+def _content(document: Document) -> Section:
+    if document.value is None and not document.problems:
+        document.complain((), "is empty: it wants at least `steps`")
+    if isinstance(document.value, list):
+        document.complain((), "must be a mapping with `steps`, not a list; a list of steps is for `include`")
+        return Section()
+    return section(document, (), document.value)
+
+
+def _steps(document: Document, content: Section, key: str, library: Library) -> list[Written]:
+    value = content.get(key)
+    if content and key == "steps" and not value:
+        document.complain(("steps",), "wants a list of steps")
+    return [] if value is None else list(library.steps(document, (key,), value, (document.path.resolve(),)))
+
+
+def _head(document: Document, content: Section) -> Head:
+    refuse_unknown(document, (), content, _KEYS)
+    head = Head(**read(document, (), content, Head))
+    check_variables(document, ("env",), head.env)
+    return head
+
+
+def _check_notices(steps: Iterable[Written], handlers: list[Written]) -> None:
+    names = [one.step.name or one.label for one in handlers]
+    for one in steps:
+        for number, name in enumerate(one.step.how.notify):
+            if name not in names:
+                said = f"no handler is called {name!r}{did_you_mean(name, names)}"
+                place = (*one.place, "notify")
+                is_list = isinstance(at(one.document, place), list)
+                one.document.complain((*place, f"[{number}]") if is_list else place, said)
+
+
+def _with_defaults(step: Step, head: Head) -> Step:
+    """A step with what the head says of all."""
+    how = step.how
+    return msgspec.structs.replace(
+        step,
+        how=msgspec.structs.replace(
+            how,
+            sudo=head.sudo if how.sudo is None else how.sudo,
+            env={**head.env, **how.env},
+            cwd=how.cwd or head.cwd,
+            timeout=head.policy.timeout if how.timeout is None else how.timeout,
+        ),
+    )
+
+
+def _digest(documents: Iterable[Document]) -> str:
+    """Another one when any of the files is another."""
+    said = hashlib.blake2b(digest_size=16)
+    for document in documents:
+        said.update(hashlib.blake2b(document.data).digest())
+    return said.hexdigest()

@@ -80,16 +80,22 @@ def from_yaml(kind: type[Any], value: Any) -> Any:
         share_in(text)
     elif issubclass(kind, PauseText):
         _ = text == "ask" or seconds_in(text)
-    elif not text.strip() and not issubclass(kind, Template):
+    elif not text.strip() and (not issubclass(kind, Template) or issubclass(kind, Line | LocalPath)):
         raise ValueError("is empty")
+    if "\0" in text:
+        raise ValueError("holds a NUL, which no command, path or variable can")
     return kind(text)
 
 
 def _as_text(value: Any) -> str:
-    """As it is written in YAML, and in a shell: true, and not True."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    """As it is written in YAML, and in a shell: true, and not True. Raises: ValueError for 1.10, which YAML cuts."""
+    match value:
+        case float():
+            raise ValueError("YAML reads it as a number with a fraction: put it in quotes")
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
 
 
 def _mode(value: Any) -> int:
