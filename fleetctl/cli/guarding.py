@@ -19,6 +19,7 @@ from fleetctl.cli.talk import say
 from fleetctl.engine.task import AnyOperation
 from fleetctl.errors import UsageError
 from fleetctl.history.encoding import readable
+from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.nodes import fold
 from fleetctl.operations.command import Command
 from fleetctl.operations.put import Put
@@ -50,17 +51,25 @@ def agree(operation: AnyOperation, names: Sequence[str], guards: Guards, setting
 
 def reasons(operation: AnyOperation, hosts: int, settings: ConfirmSettings) -> list[str]:
     """Why an operation is worth a question; nothing where it is not."""
-    found: list[str] = []
-    if isinstance(operation, Command):
-        from fleetctl.cli.perils import perils_of
-
-        own = [re.compile(pattern) for pattern in settings.commands]
-        found += perils_of(operation.line, own, built_in=settings.built_in)
+    found = _perils(operation, settings)
     # What is deleted by put was agreed to when it was made.
-    changes = isinstance(operation, Command) or (isinstance(operation, Put) and not operation.choices.delete)
+    changes = isinstance(operation, Command | Walked) or (isinstance(operation, Put) and not operation.choices.delete)
     if changes and hosts > settings.above:
         found.append(f"more than {counted(settings.above, 'host')}")
     return found
+
+
+def _perils(operation: AnyOperation, settings: ConfirmSettings) -> list[str]:
+    own = [re.compile(pattern) for pattern in settings.commands]
+    if isinstance(operation, Command):
+        from fleetctl.cli.perils import perils_of
+
+        return perils_of(operation.line, own, built_in=settings.built_in)
+    if isinstance(operation, Walked):
+        from fleetctl.cli.jobs.perils import perils_in
+
+        return perils_in(operation.job, own, built_in=settings.built_in)
+    return []
 
 
 @contextmanager

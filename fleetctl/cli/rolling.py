@@ -17,10 +17,12 @@ from fleetctl.cli.values import ASK
 from fleetctl.durations import seconds_in
 from fleetctl.errors import HistoryError, UsageError
 from fleetctl.history.records import Origin
+from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.rollout import Check, Rollout
 from fleetctl.shares import share_in, shares_in
 from fleetctl.views import Screen, Underway
 
+_PAUSE_ASK = "--pause ask"
 _SOON_SAID_SECONDS = 0.5
 """Who has the screen for longer asks a question: then the first Ctrl-C calls the run off."""
 
@@ -74,15 +76,29 @@ def words_to_go_on(orders: Orders, origin: Origin) -> tuple[str, ...]:
     return () if others or origin.masked else origin.argv
 
 
-def agreement(plan: Rollout, screen: Screen, *, yes: bool) -> Callable[[str, Cancel], bool]:
-    """Who says whether to go on: -y, or the person at the terminal. Raises: UsageError when nobody can be asked."""
-    if yes or not plan.ask:
+def agreement(asks: str, screen: Screen, *, yes: bool) -> Callable[[str, Cancel], bool]:
+    """Who says whether to go on: -y, or the person at the terminal.
+
+    Args:
+        asks: what will ask, as a user calls it; "" when nothing does.
+
+    Raises: UsageError when nobody can be asked.
+    """
+    if yes or not asks:
         return lambda _question, _cancel: True
     terminal = person()
     if terminal is None:
-        raise UsageError("--pause ask needs a terminal to ask at", hint="add -y to go on, or wait: --pause 30s")
+        hint = "add -y to go on" + (", or wait: --pause 30s" if asks == _PAUSE_ASK else "")
+        raise UsageError(f"{asks} needs a terminal to ask at", hint=hint)
     terminal.close()
     return agreement_at_terminal(screen)
+
+
+def what_asks(plan: Rollout, operation: object) -> str:
+    """The option or step that will ask whether to go on; "" when none does."""
+    if plan.ask:
+        return _PAUSE_ASK
+    return operation.questions if isinstance(operation, Walked) else ""
 
 
 def teller(screen: Screen, underway: Underway, cancel: Cancel) -> Callable[[], bool] | None:

@@ -23,7 +23,7 @@ from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
 from fleetctl.cli.recording import masks_of, origin_of, recorders
-from fleetctl.cli.rolling import agreement, order_of, plan_of, teller, words_to_go_on
+from fleetctl.cli.rolling import agreement, order_of, plan_of, teller, what_asks, words_to_go_on
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.sources import load_inventory
@@ -61,7 +61,7 @@ def carry_out(
     screen = Screen.from_process()
     steps = isinstance(operation, Walked) and operation.elevates
     fleet = open_fleet(selection, orders.access, orders.pace, orders.privilege, screen, steps=steps)
-    agrees = agreement(plan, screen, yes=output.yes)
+    agrees = agreement("" if output.dry_run else what_asks(plan, operation), screen, yes=output.yes)
     dry = output.dry_run and not callable(operation)  # files are looked at on the hosts, to say what would be done
     choose = fleet.places if dry else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection), arrange=order_of(orders.limits))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fleetctl.events import Outcome, StepResult
-from fleetctl.jobs.language import Job, Pause, Step
 
 if TYPE_CHECKING:
+    from fleetctl.jobs.language import Job, Step
     from fleetctl.operations import Context
     from fleetctl.ssh.reach import Reach
 
@@ -60,6 +60,14 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
         return self.asks or any(_meets(step) for step in (*self.job.steps, *self.job.handlers))
 
     @property
+    def questions(self) -> str:
+        """What asks the user whether to go on, as the user calls it; "" when nothing does."""
+        if self.asks:
+            return "--step"
+        asking = (step.name for step in (*self.job.steps, *self.job.handlers) if _asks(step))
+        return next((f"the step {name!r}" for name in asking), "")
+
+    @property
     def elevates(self) -> bool:
         """Whether steps ask for another user's rights."""
         return any(step.how.sudo not in {None, False} for step in (*self.job.steps, *self.job.handlers))
@@ -72,5 +80,10 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
 
 
 def _meets(step: Step) -> bool:
-    asks = isinstance(step.action, Pause) and bool(step.action.ask)
-    return step.how.barrier or step.how.once or asks
+    return step.how.barrier or step.how.once or _asks(step)
+
+
+def _asks(step: Step) -> bool:
+    from fleetctl.jobs.language import Pause  # noqa: PLC0415 - 5 ms, which other operations need not spend
+
+    return isinstance(step.action, Pause) and bool(step.action.ask)

@@ -17,7 +17,7 @@ COMMANDS = [
     [], ["run"], ["put"], ["get"], ["ping"], ["rerun"], ["ssh"], ["doctor"], ["trust"], ["hosts"], ["demo"],
     ["inventory"], ["inventory", "check"], ["inventory", "show"], ["inventory", "schema"],
     ["lab"], ["completion"], ["lab", "up"], ["lab", "status"], ["lab", "down"],
-    ["history"], ["show"], ["compare"], ["report"],
+    ["history"], ["show"], ["compare"], ["report"], ["job"], ["job", "run"],
 ]  # fmt: skip
 
 
@@ -45,6 +45,7 @@ COSTLY = {"paramiko", "asyncssh", "jinja2", "sqlite3", "typer", "rich"}
         (["run", "--help"], {"typer", "rich"}),
         (["put", "--help"], {"typer", "rich"}),
         (["rerun", "--help"], {"typer", "rich"}),
+        (["job", "run", "--help"], {"typer", "rich"}),
         (["ssh", "--help"], {"typer", "rich"}),
         (["doctor", "--help"], {"typer", "rich"}),
         (["hosts", "-H", "web01"], {"typer"}),

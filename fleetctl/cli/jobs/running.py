@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from fleetctl.cli.job_options import Course
 from fleetctl.cli.jobs.policy import under_what_was_typed
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.running import carry_out
+from fleetctl.jobs.choosing import chosen
 from fleetctl.jobs.given import variables
 from fleetctl.jobs.language import Job
 from fleetctl.jobs.reading import load_job
@@ -19,9 +21,13 @@ from fleetctl.jobs.sequence import Sequence
 
 def run_job(file: Path, course: Course, orders: Orders, context: typer.Context) -> int:
     """Returns: the process's exit code. Raises: UsageError and its kinds, before anything was contacted."""
-    job = load_job(file)
+    job = chosen(load_job(file), _words(course.tags), _words(course.skip_tags), course.start_at)
     sequence = Sequence(job, variables(course.variables, job), diff=orders.output.diff, asks=course.step)
     return carry_out(sequence, orders_for(job, orders, context))
+
+
+def _words(lists: Iterable[str]) -> list[str]:
+    return [word.strip() for words in lists for word in words.split(",") if word.strip()]
 
 
 def orders_for(job: Job, orders: Orders, context: typer.Context) -> Orders:

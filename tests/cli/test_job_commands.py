@@ -1,0 +1,113 @@
+"""`fleetctl job run`: what is said before any host is contacted, and what wins over what the file says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from fleetctl.cli.app import app
+from fleetctl.cli.jobs.perils import perils_in
+from fleetctl.cli.jobs.running import orders_for
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
+from fleetctl.cli.orders import Orders
+from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
+from fleetctl.jobs.language import Head, Job, Local, Manner, Modifiers, Reboot, Run, Script, Step
+from fleetctl.jobs.texts import Line, LocalPath, PauseText, Seconds, Shares, ShareText
+
+JOB = Job(
+    head=Head(
+        targets=("@web", "db01"),
+        policy=Manner(
+            batch=Shares("1,50%"), max_failures=ShareText("2"), ignore_unreachable=True, pause=PauseText("30"),
+            check="curl localhost", check_on="local", check_timeout=Seconds(5), deadline=Seconds(3600), fanout=7,
+            retries=0, connect_timeout=Seconds(3),
+        ),
+    ),
+    steps=(),
+)  # fmt: skip
+
+
+def _orders(*words: str, job: Job = JOB) -> Orders:
+    """What is carried out when these words follow `job run FILE`."""
+    argv = ["job", "run", "file.yaml", *words]
+    group: Any = typer.main.get_group(app(argv)).commands["job"]
+    command = group.commands["run"]
+    context: Any = command.make_context("run", argv[2:])
+    kinds = {"selection": Selection, "access": Access, "pace": Pace, "output": Output, "privilege": Privilege}
+    kinds |= {"limits": Limits, "batches": Batches}
+    groups: dict[str, Any] = {
+        name: kind(**{field: context.params[field] for field in kind.__struct_fields__}) for name, kind in kinds.items()
+    }
+    return orders_for(job, Orders("job run", **groups), context)
+
+
+def test_what_the_file_says_holds_where_nothing_was_typed() -> None:
+    orders = _orders()
+    assert orders.selection.target == ["@web", "db01"]
+    assert (orders.pace.fanout, orders.pace.retries, orders.pace.connect_timeout) == (7, 0, 3.0)
+    assert (orders.limits.max_failures, orders.limits.deadline) == ("2", 3600.0)
+    assert orders.limits.ignore_unreachable
+    batches = orders.batches
+    assert (batches.batch, batches.pause) == ("1,50%", "30")
+    assert (batches.check, batches.check_on, batches.check_timeout) == ("curl localhost", CheckOn.LOCAL, 5.0)
+
+
+def test_what_was_typed_wins_even_where_it_is_the_default() -> None:
+    orders = _orders("-t", "web01", "-f", "64", "--retries", "2", "--serial", "--check", "true", "--deadline", "1m")
+    assert list(orders.selection.target) == ["web01"]
+    assert (orders.pace.fanout, orders.pace.retries, orders.pace.connect_timeout) == (64, 2, 3.0)
+    assert (orders.limits.max_failures, orders.limits.deadline) == ("2", 60.0)
+    batches = orders.batches
+    assert (batches.batch, batches.serial, batches.pause) == (None, True, "30")
+    assert (batches.check, batches.check_on, batches.check_timeout) == ("true", CheckOn.HOSTS, 60.0)
+    assert not _orders("-H", "root@elsewhere").selection.target
+
+
+def test_diff_is_about_files_and_not_about_what_hosts_say() -> None:
+    assert _orders("--diff").output.view is _orders().output.view
+
+
+def test_a_file_that_says_nothing_changes_nothing() -> None:
+    orders = _orders(job=Job(head=Head(), steps=()))
+    assert (orders.pace, orders.limits, orders.batches) == (Pace(), Limits(), Batches())
+    assert not orders.selection.target
+
+
+def test_perils_are_told_with_the_step_that_they_are_in(tmp_path: Path) -> None:
+    (tmp_path / "wipe.sh").write_text("#!/bin/sh\n# rm -r is below\nrm -rf /var/cache/app && mkfs.ext4 /dev/sdb\n")
+    here = str(tmp_path / "job.yaml")
+    steps = (
+        Step(name="look", action=Run(Line("echo rm -r")), file=here),
+        Step(name="clean", action=Run(Line("cd /x && rm -rf {{ vars.old | quote }}")), file=here),
+        Step(name="wipe", action=Script(LocalPath("wipe.sh")), file=here),
+        Step(name="gone", action=Script(LocalPath("{{ vars.x }}.sh")), file=here),
+        Step(name="here", action=Local(Line("drain {{ host.name }}")), file=here),
+        Step(name="meet", action=None, how=Modifiers(barrier=True), file=here),
+    )
+    job = Job(head=Head(), steps=steps, handlers=(Step(name="restart", action=Reboot()),))
+    built_in = ['rm in "clean"', 'rm, mkfs in "wipe"', 'reboot in "restart"']
+    assert perils_in(job) == built_in
+    drain = [re.compile("^drain ")]
+    assert perils_in(job, drain) == [*built_in[:2], '^drain  in "here"', built_in[2]]
+    assert perils_in(job, drain, built_in=False) == ['^drain  in "here"']
+
+
+@pytest.mark.parametrize("words", [["run", "true"], ["put", "/etc/hostname", "x"]])
+def test_what_is_no_job_loads_nothing_of_jobs(words: list[str]) -> None:
+    code = (
+        "import sys, os; sys.argv = ['fleetctl', *sys.argv[1:]]\n"
+        "os._exit = lambda code: print(*sorted(sys.modules), file=sys.stderr)\n"
+        "from fleetctl.cli import main; main()"
+    )
+    words = [words[0], "-H", "127.0.0.1:1", "--no-history", "-F", "none", *words[1:]]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, check=True)
+    modules = set(done.stderr.split())
+    assert "paramiko" in modules
+    assert {name for name in modules if name.startswith("fleetctl.jobs.")} == {"fleetctl.jobs.sequence"}
+    assert "jinja2" not in modules
