@@ -30,12 +30,13 @@ lint: .venv/dev ## ruff, mypy --strict and the floors that import-linter holds
 format: .venv/dev ## let ruff put the code in order
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
-bench: .venv/dev ## measure start-up, large inventories, commands against asyncssh and xargs ssh, files against scp and rsync, memory
-	@sh .ci/need sshd rsync
+bench: .venv/dev ## measure start-up, large inventories, commands, jobs and files against what else does them, memory
+	@sh .ci/need sshd rsync ansible
 	@.venv/bin/python -m tests.benchmarks.startup
 	@.venv/bin/python -m tests.benchmarks.inventory
 	@.venv/bin/python -m tests.benchmarks.run_df
 	@.venv/bin/python -m tests.benchmarks.bastion
+	@.venv/bin/python -m tests.benchmarks.jobs
 	@.venv/bin/python -m tests.benchmarks.history
 	@.venv/bin/python -m tests.benchmarks.memory
 	@.venv/bin/python -m tests.benchmarks.files
