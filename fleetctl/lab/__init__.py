@@ -7,6 +7,7 @@ room is cheap: asyncssh is loaded when servers are really started.
 from fleetctl.lab.background import default_directory, down, status, up
 from fleetctl.lab.faults import NONE, Fault
 from fleetctl.lab.inside import Lab
+from fleetctl.lab.replies import Replies, Reply
 from fleetctl.lab.state import LabState
 
-__all__ = ["NONE", "Fault", "Lab", "LabState", "default_directory", "down", "status", "up"]
+__all__ = ["NONE", "Fault", "Lab", "LabState", "Replies", "Reply", "default_directory", "down", "status", "up"]

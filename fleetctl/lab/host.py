@@ -11,11 +11,13 @@ from typing import cast
 
 import asyncssh
 
+from fleetctl.lab.acting import act_out
 from fleetctl.lab.commands import Running, Surroundings, serve
 from fleetctl.lab.door import Line
 from fleetctl.lab.faults import Fault
 from fleetctl.lab.homes import HomeFiles
 from fleetctl.lab.layout import Layout
+from fleetctl.lab.replies import Replies, Reply
 from fleetctl.lab.seen import Seen
 from fleetctl.model import Secret
 
@@ -24,7 +26,7 @@ _SFTP_VERSION = 3
 
 @dataclass(slots=True)
 class Site:
-    """One host: what it admits, and what has been seen there."""
+    """One host: what it admits, and what has been seen there. With `replies` it answers, and runs nothing."""
 
     name: str
     layout: Layout
@@ -33,6 +35,7 @@ class Site:
     password: Secret | None
     fault: Fault
     seen: Seen
+    replies: Replies | None = None
     commands: set[asyncio.Task[None]] = field(default_factory=set)
 
     def environment(self) -> dict[str, str]:
@@ -144,6 +147,8 @@ class Channel(asyncssh.SSHServerProcess[bytes]):
         self._reset = reset
         self._line = line
         self._running: Running | None = None
+        self._reply: Reply | None = None
+        self._signalled = asyncio.Event()
         siblings.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -152,12 +157,19 @@ class Channel(asyncssh.SSHServerProcess[bytes]):
 
     def exec_requested(self, command: str) -> bool:
         """asyncssh sends no answer at all for None."""
+        if self._site.replies is not None:
+            self._reply = self._site.replies(self._site.name, command)
+            return self._reply is not None and super().exec_requested(command)
         return super().exec_requested(command) if self._site.fault.answers_exec else None  # type: ignore[return-value]
+
+    def shell_requested(self) -> bool:
+        return self._site.replies is None and super().shell_requested()
 
     def subsystem_requested(self, subsystem: str) -> bool:
         return subsystem == "sftp"
 
     def signal_received(self, signal: str) -> None:
+        self._signalled.set()
         if self._running is not None:
             self._running.signal(signal)
 
@@ -170,9 +182,12 @@ class Channel(asyncssh.SSHServerProcess[bytes]):
 
     def _begin(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """A task of ours, because the lab must wait for it to end, and asyncssh only cancels its own."""
-        environment = {**self._site.environment(), "SSH_CONNECTION": self._line.ends}
-        around = Surroundings(self._site.layout.home(self._site.name), environment, self._site.fault)
-        task = asyncio.create_task(serve(process, around, self._reset, self._started))
+        if self._reply is not None:
+            task = asyncio.create_task(act_out(process, self._reply, self._signalled, self._reset))
+        else:
+            environment = {**self._site.environment(), "SSH_CONNECTION": self._line.ends}
+            around = Surroundings(self._site.layout.home(self._site.name), environment, self._site.fault)
+            task = asyncio.create_task(serve(process, around, self._reset, self._started))
         self._site.commands.add(task)
         task.add_done_callback(self._site.commands.discard)
 

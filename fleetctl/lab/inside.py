@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from typing import Any
 from fleetctl.errors import FleetError, UsageError
 from fleetctl.lab.faults import Fault
 from fleetctl.lab.layout import ADDRESS, claim, clear, host_names
+from fleetctl.lab.replies import Replies
 from fleetctl.lab.seen import Seen
 from fleetctl.lab.state import held
 from fleetctl.model import Secret
@@ -29,10 +30,11 @@ class Lab:
 
     Args:
         directory: where everything of it lies; made when it is missing, otherwise empty.
-        hosts: how many.
+        hosts: how many, or what they are called.
         password: allow logins with a password, too.
         latency: seconds of a round trip to pretend.
         faults: what is wrong, by name of the host: lab01, lab02 …
+        replies: what the hosts answer to command lines, of which they run none then; their homes are empty.
 
     Raises: UsageError when asyncssh is missing, a lab is up in that directory, or a fault fits no host.
     """
@@ -40,18 +42,20 @@ class Lab:
     def __init__(
         self,
         directory: Path,
-        hosts: int = 2,
+        hosts: int | Sequence[str] = 2,
         *,
         password: bool = False,
         latency: float = 0.0,
         faults: Mapping[str, Fault] | None = None,
+        replies: Replies | None = None,
     ) -> None:
         self.directory = directory
-        self.hosts = host_names(hosts)
+        self.hosts = host_names(hosts) if isinstance(hosts, int) else tuple(hosts)
         self.user = getpass.getuser()
         self._with_password = password
         self._latency = latency
         self._faults = dict(faults or {})
+        self._replies = replies
         self._seen = {name: Seen() for name in self.hosts}
         self._stack = ExitStack()
         _check(self.hosts, self._faults, password=password)
@@ -119,7 +123,7 @@ class Lab:
     def _serve(self, ready: Callable[[_Stop], None]) -> None:
         from fleetctl.lab.servers import Wishes, serve
 
-        wishes = Wishes(self._layout, self._with_password, self._latency, self._faults)
+        wishes = Wishes(self._layout, self._with_password, self._latency, self._faults, self._replies)
         serve(wishes, self._seen, ready)
 
 

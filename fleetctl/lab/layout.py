@@ -10,6 +10,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from fleetctl.errors import UsageError
 from fleetctl.lab import props
@@ -59,11 +60,14 @@ class Layout:
 
     def home(self, name: str) -> Path:
         """Where a host's commands start, and the root of its SFTP."""
-        return self.directory / _HOSTS / name / "home"
+        return self._host(name) / "home"
 
     def programs(self, name: str) -> Path:
         """What comes first in PATH on that host."""
-        return self.directory / _HOSTS / name / "bin"
+        return self._host(name) / "bin"
+
+    def _host(self, name: str) -> Path:
+        return self.directory / _HOSTS / quote(name, safe="@")
 
 
 @dataclass(frozen=True, slots=True)

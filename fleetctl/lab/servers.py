@@ -15,6 +15,7 @@ from fleetctl.lab.door import Door, Enter, Line
 from fleetctl.lab.faults import NONE, Fault
 from fleetctl.lab.host import Reception, Site
 from fleetctl.lab.layout import Address, Layout, furnish, write_inventory, write_password, write_private
+from fleetctl.lab.replies import Replies
 from fleetctl.lab.seen import Seen
 
 _log = logging.getLogger(__name__)
@@ -32,12 +33,14 @@ class Wishes:
     Args:
         latency: seconds of a round trip to pretend.
         faults: by name of the host.
+        replies: what hosts answer in place of running anything; None where they run what they are told.
     """
 
     layout: Layout
     password: bool
     latency: float
     faults: Mapping[str, Fault]
+    replies: Replies | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,14 @@ def _prepare(wishes: Wishes, seen: Mapping[str, Seen]) -> Sequence[_Served]:
     client_key = asyncssh.generate_private_key(_KEY_TYPE)
     write_private(layout.client_key, client_key.export_private_key())
     password = write_password(layout) if wishes.password else None
-    furnish(layout, list(seen))
+    if wishes.replies is None:
+        furnish(layout, list(seen))
+    else:
+        for name in seen:
+            layout.home(name).mkdir(parents=True)
     user = getpass.getuser()
     sites = [
-        Site(name, layout, user, client_key, password, wishes.faults.get(name, NONE), counts)
+        Site(name, layout, user, client_key, password, wishes.faults.get(name, NONE), counts, wishes.replies)
         for name, counts in seen.items()
     ]
     return [_host(site, wishes.latency) for site in sites]
