@@ -134,7 +134,7 @@ class Audit:
 def audits_of(orders: Orders, settings: Settings, origin: Origin, masks: Masks) -> list[Audit]:
     """The one that the settings want; none where they want none, and of a show of our own. Raises: UsageError."""
     wanted = settings.audit.file is not None or settings.audit.syslog is not None
-    if not wanted or orders.command == "demo":
+    if not wanted or orders.is_show:
         return []
     return [Audit(settings.audit, origin, masks, dry=orders.output.dry_run)]
 

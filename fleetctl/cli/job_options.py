@@ -12,6 +12,7 @@ from fleetctl.cli.options import Output
 from fleetctl.cli.values import variable
 
 _STEPS = "Which steps, and with what"
+_REHEARSAL = "What happens there"
 
 JobFile = Annotated[Path, typer.Argument(metavar="FILE", help="The job file, in YAML.", show_default=False)]
 
@@ -49,3 +50,31 @@ class JobOutput(Output, frozen=True):
     diff: Annotated[
         bool, typer.Option("--diff", rich_help_panel=_STEPS, help="Show what `template` changes in files.")
     ] = False
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """How a job is rehearsed."""
+
+    faults: Annotated[
+        bool,
+        typer.Option(
+            "--faults", rich_help_panel=_REHEARSAL,
+            help="Let things go wrong on some hosts: failing steps, dropped connections, slow hosts, closed doors.",
+        ),
+    ] = False  # fmt: skip
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            rich_help_panel=_REHEARSAL,
+            help="The same faults as with this seed before; has --faults in it.",
+        ),
+    ] = None
+    answer: Annotated[
+        list[str],
+        typer.Option(
+            "--answer", metavar="STEP=TEXT", rich_help_panel=_REHEARSAL,
+            help="What the step's command writes there; may be given again.",
+        ),
+    ] = msgspec.field(default_factory=list)  # fmt: skip

@@ -26,3 +26,8 @@ class Orders(msgspec.Struct, frozen=True):
     guards: Guards = Guards()
     limits: Limits = Limits()
     batches: Batches = Batches()
+
+    @property
+    def is_show(self) -> bool:
+        """It is played on a lab, and nothing to remember."""
+        return self.command in {"demo", "job rehearse"}

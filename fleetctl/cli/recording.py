@@ -28,13 +28,11 @@ from fleetctl.model import Host, Secret
 from fleetctl.operations.command import Command
 from fleetctl.views import Screen, sanitize
 
-_NOT_KEPT = {"demo"}
-
 
 def recorders(orders: Orders, settings: Settings, origin: Origin, masks: Masks, screen: Screen) -> list[Recorder]:
     """The one that keeps a run; none where nothing is done on hosts, or the user wants none kept."""
     output = orders.output
-    if output.no_history or not settings.history.enabled or output.dry_run or orders.command in _NOT_KEPT:
+    if output.no_history or not settings.history.enabled or output.dry_run or orders.is_show:
         return []
 
     def tell(text: str) -> None:

@@ -81,7 +81,7 @@ def carry_out(
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, screen)
         consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway)]
-        if not output.quiet:
+        if not output.quiet and not orders.is_show:
             consumers.append(GoOn(screen, words_to_go_on(orders, origin), kept=bool(kept)))
         stack.enter_context(fleet)
         broadcast = stack.enter_context(_broadcast(stdin)) if stdin is not None else None

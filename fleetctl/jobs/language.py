@@ -148,7 +148,14 @@ class Include(_Action, frozen=True, tag="include"):
     file: Annotated[str, Meta(description="Its path, beside this file if it is relative.")]
 
 
-Action = Run | Script | Put | Get | TemplateFile | WaitFor | Reboot | Local | Pause | Assert | Set
+class Told(_Action, frozen=True, tag="told"):
+    """In a rehearsal: what would be done is told, and not done. Nobody can write it."""
+
+    action: Run | Script | Get | WaitFor | Reboot | Local
+    answer: str = ""
+
+
+Action = Run | Script | Put | Get | TemplateFile | WaitFor | Reboot | Local | Pause | Assert | Set | Told
 """What a step does when a job is played; an include is its steps by then."""
 
 ACTIONS: dict[str, type[_Action]] = {

@@ -10,6 +10,9 @@ import asyncssh
 
 from fleetctl.lab.replies import Reply
 
+_HEARD_SECONDS = 0.1
+"""A reset throws away what is under way: so long that may take."""
+
 
 async def act_out(
     process: asyncssh.SSHServerProcess[bytes], reply: Reply, signalled: asyncio.Event, reset: Callable[[], None]
@@ -17,10 +20,12 @@ async def act_out(
     """Let the client of a channel see the reply. `reset`: breaks the client's connection."""
     with suppress(TimeoutError):
         await asyncio.wait_for(signalled.wait(), reply.seconds)
-    if reply.resets:
-        reset()
-        return
     with suppress(OSError, asyncssh.Error):  # nobody is there any more
         process.stdout.write(reply.stdout)
         process.stderr.write(reply.stderr)
-        process.exit(reply.exit_code)
+        if not reply.resets:
+            process.exit(reply.exit_code)
+            return
+        if reply.stdout or reply.stderr:
+            await asyncio.sleep(_HEARD_SECONDS)
+    reset()

@@ -10,6 +10,7 @@ from fleetctl.jobs.actions.assert_ import perform_assert
 from fleetctl.jobs.actions.pause import perform_pause
 from fleetctl.jobs.actions.run import perform_run
 from fleetctl.jobs.actions.set_ import perform_set
+from fleetctl.jobs.actions.told import perform_told
 from fleetctl.jobs.scene import Done, Scene
 
 PERFORM: dict[type[language.Action], Callable[[Any, Scene], Done]] = {
@@ -17,5 +18,6 @@ PERFORM: dict[type[language.Action], Callable[[Any, Scene], Done]] = {
     language.Pause: perform_pause,
     language.Assert: perform_assert,
     language.Set: perform_set,
+    language.Told: perform_told,
 }
 """Each takes its action and the scene. Raises: FleetError and its kinds when it cannot be done."""
