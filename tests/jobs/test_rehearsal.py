@@ -41,7 +41,7 @@ def test_whatever_acts_is_told_and_what_is_harmless_is_played() -> None:
     acting = (Run(line=Line("rm -rf /srv")), Script(file=LocalPath("x")), Local(line=Line("ls")), Reboot(), WaitFor())
     job = rehearsed(_job(*acting, put, Pause(seconds=Seconds(60.0)), Pause(ask="go on?")), {"step 1": "gone"})
     actions = [step.action for step in job.steps]
-    assert actions[:5] == [Told(acting[0], "gone"), *map(Told, acting[1:])]
+    assert actions[:5] == [Told(acting[0], "gone"), *(Told(one) for one in acting[1:])]
     assert actions[5] == Put(src=put.src, dest=put.dest, owner=None, mkdir=True)
     assert actions[6:] == [Pause(seconds=Seconds(LONGEST_PAUSE)), Pause(seconds=Seconds(0.0))]
 

@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from fleetctl.cli.job_options import Course, Rehearsal
-from fleetctl.cli.jobs.running import orders_for
+from fleetctl.cli.jobs.running import orders_for, sequence_of
 from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.rolling import order_of
@@ -27,11 +27,8 @@ from fleetctl.cli.values import ASK
 from fleetctl.durations import seconds_in
 from fleetctl.errors import UsageError
 from fleetctl.inventory.mistakes import did_you_mean
-from fleetctl.jobs.given import variables
 from fleetctl.jobs.language import Job
-from fleetctl.jobs.reading import load_job
 from fleetctl.jobs.rehearsal import LONGEST_PAUSE, can_fail, rehearsed, told
-from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.lab import Fault, Lab, Reply
 from fleetctl.lab.fates import Fate, fates
 from fleetctl.model import Host
@@ -42,10 +39,10 @@ _MOST_SEEDS = 10_000
 
 def rehearse_job(file: Path, course: Course, rehearsal: Rehearsal, orders: Orders, context: typer.Context) -> int:
     """Returns: the exit code that such a run has. Raises: UsageError and its kinds, before a lab is raised."""
-    job = load_job(file)
-    played = rehearsed(job, _answers(rehearsal.answer, job))
-    sequence = Walked(played, variables(course.variables, job), diff=orders.output.diff)
-    orders = orders_for(job, orders, context)
+    sequence = sequence_of(file, course, orders)
+    played = rehearsed(sequence.job, _answers(rehearsal.answer, sequence.job))
+    sequence = msgspec.structs.replace(sequence, job=played, asks=False)
+    orders = orders_for(played, orders, context)
     hosts = _hosts(orders)
     wrong = _fates(rehearsal, hosts, played)
     with tempfile.TemporaryDirectory(prefix="fleetctl-rehearsal-") as directory:

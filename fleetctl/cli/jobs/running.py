@@ -21,9 +21,14 @@ from fleetctl.jobs.sequence import Sequence
 
 def run_job(file: Path, course: Course, orders: Orders, context: typer.Context) -> int:
     """Returns: the process's exit code. Raises: UsageError and its kinds, before anything was contacted."""
+    sequence = sequence_of(file, course, orders)
+    return carry_out(sequence, orders_for(sequence.job, orders, context))
+
+
+def sequence_of(file: Path, course: Course, orders: Orders) -> Sequence:
+    """The steps of a file that were asked for, and with what. Raises: JobError, UsageError."""
     job = chosen(load_job(file), _words(course.tags), _words(course.skip_tags), course.start_at)
-    sequence = Sequence(job, variables(course.variables, job), diff=orders.output.diff, asks=course.step)
-    return carry_out(sequence, orders_for(job, orders, context))
+    return Sequence(job, variables(course.variables, job), diff=orders.output.diff, asks=course.step)
 
 
 def _words(lists: Iterable[str]) -> list[str]:
