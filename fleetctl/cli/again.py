@@ -145,7 +145,7 @@ def _variables(argv: Sequence[str]) -> Iterator[tuple[int, re.Match[str]]]:
 def _changed(changes: Changes) -> Iterator[tuple[str, Any]]:
     """The options that are given anew, as they stand in a context."""
     if changes.output is not None or changes.fold or changes.diff:
-        yield "output", (changes.output or "stream")
+        yield "output", changes.output
         yield "fold", changes.fold
         yield "diff", changes.diff
     for name in ("fanout", "quiet", "verbose", "yes", "dry_run"):

@@ -20,6 +20,7 @@ class ViewName(StrEnum):
     STREAM = "stream"
     FOLD = "fold"
     BOTH = "both"
+    STEPS = "steps"
     TABLE = "table"
     JSON = "json"
     NDJSON = "ndjson"
@@ -273,9 +274,12 @@ class Look(msgspec.Struct, frozen=True):
     """What the user sees of a run, and where it is kept."""
 
     output: Annotated[
-        ViewName,
-        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_OUTPUT, help="|".join(ViewName)),
-    ] = ViewName.STREAM
+        ViewName | None,
+        typer.Option(
+            "-o", "--output", metavar="VIEW", rich_help_panel=_OUTPUT,
+            help=f"{'|'.join(ViewName)}; stream where none is named, of a job steps.",
+        ),
+    ] = None  # fmt: skip
     fold: Fold = False
     diff: Diff = False
     no_prefix: Annotated[
@@ -289,12 +293,11 @@ class Look(msgspec.Struct, frozen=True):
     quiet: Quiet = False
     yes: Yes = False
 
-    @property
-    def view(self) -> ViewName:
-        """The view asked for. Raises: typer.BadParameter when -b or --diff contradicts -o."""
+    def view(self, usual: ViewName) -> ViewName:
+        """The view asked for, or the usual one. Raises: typer.BadParameter when -b or --diff contradicts -o."""
         if not self.fold and (not self.diff or self.output is ViewName.BOTH):
-            return self.output
-        if self.output not in {ViewName.STREAM, ViewName.FOLD}:
+            return self.output or usual
+        if self.output not in {None, ViewName.STREAM, ViewName.FOLD}:
             flag = "-b" if self.fold else "--diff"
             raise typer.BadParameter(f"{flag} means --output fold, and --output {self.output} was asked for too")
         return ViewName.FOLD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fleetctl.cancel import Cancel
-from fleetctl.cli.options import Look
+from fleetctl.cli.options import Look, ViewName
 from fleetctl.cli.past import open_history
 from fleetctl.cli.remembered import headline
 from fleetctl.cli.talk import tell_unwritten
@@ -28,7 +28,7 @@ def tell_again(word: str, hosts: Sequence[str], look: Look, *, exit_code: bool) 
     with open_history() as history, Cancel() as cancel:
         run = history.run(word)
         chosen = _among(history.hosts(run.id), hosts, run) if hosts else None
-        views = views_of(screen, look)
+        views = views_of(screen, look, ViewName.STEPS if run.origin.steps else ViewName.STREAM)
         for line in _heading(run, history) if not look.quiet else ():
             screen.say(sanitize(line))
         result = publish(history.events(run.id, chosen), views, cancel)

@@ -18,7 +18,7 @@ from fleetctl.cli.auditing import audits_of, put_down
 from fleetctl.cli.going_on import GoOn
 from fleetctl.cli.guarding import agree, alone
 from fleetctl.cli.interrupts import Interrupts
-from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, ViewName
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
@@ -80,7 +80,8 @@ def carry_out(
         origin = origin_of(orders, made, masks, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, screen)
-        consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway)]
+        usual = ViewName.STEPS if isinstance(made, Walked) else ViewName.STREAM
+        consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway, usual)]
         if not output.quiet and not orders.is_show:
             consumers.append(GoOn(screen, words_to_go_on(orders, origin), kept=bool(kept)))
         stack.enter_context(fleet)
@@ -198,9 +199,9 @@ def warn_about(hosts: Sequence[Host]) -> None:
         warn(f"agent forwarded to {counted(forwarded, 'host')}: root there can use your keys")
 
 
-def _consumers(screen: Screen, output: Output, underway: Underway) -> list[Consumer]:
+def _consumers(screen: Screen, output: Output, underway: Underway, usual: ViewName) -> list[Consumer]:
     look = msgspec.structs.replace(output, save=None) if output.dry_run else output
-    views = views_of(screen, look)
+    views = views_of(screen, look, usual)
     left: list[Consumer] = []
     if output.failed_to is not None and not output.dry_run:
         left = [NotOk(output.failed_to)]

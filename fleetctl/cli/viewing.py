@@ -7,20 +7,27 @@ from pathlib import Path
 from fleetctl.cli.options import Look, ViewName
 from fleetctl.cli.prompts import confirm
 from fleetctl.errors import UsageError
-from fleetctl.views import Consumer, Layout, SavedFiles, Screen, Verdict, open_view
+from fleetctl.views import Consumer, Layout, Recap, SavedFiles, Screen, Verdict, open_view
 
 
-def views_of(screen: Screen, look: Look) -> list[Consumer]:
-    """Files first, then what is seen. Raises: UsageError when the directory for the files will not do."""
+def views_of(screen: Screen, look: Look, usual: ViewName = ViewName.STREAM) -> list[Consumer]:
+    """Files first, then what is seen.
+
+    Args:
+        usual: the view where none is asked for.
+
+    Raises: UsageError when the directory for the files will not do.
+    """
     layout = Layout(prefix=not look.no_prefix, diff=look.diff, raw=look.raw)
     saved: list[Consumer] = []
     if look.save is not None:
         _make_directory(look.save, yes=look.yes)
         saved = [SavedFiles(look.save)]
-    talk: list[Consumer] = []
-    if not look.quiet or look.view is ViewName.FOLD:  # the others tell by themselves who is not ok
-        talk = [Verdict(screen, quiet=look.quiet)]
-    return [*saved, open_view(look.view, screen, layout), *talk]
+    view = look.view(usual)
+    talk: list[Consumer] = [] if look.quiet else [Recap(screen)]
+    if not look.quiet or view is ViewName.FOLD:  # the others tell by themselves who is not ok
+        talk.append(Verdict(screen, quiet=look.quiet))
+    return [*saved, open_view(view, screen, layout), *talk]
 
 
 def _make_directory(directory: Path, *, yes: bool) -> None:

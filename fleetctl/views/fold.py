@@ -8,10 +8,10 @@ from fleetctl.events import Event, HostFinished, Output, RunFinished
 from fleetctl.views.diff import Differ, Incomparable
 from fleetctl.views.grouping import Group, Groups
 from fleetctl.views.layout import Layout
-from fleetctl.views.lines import in_whole_lines
-from fleetctl.views.neutral import sanitize, sanitize_line, spell_out
+from fleetctl.views.neutral import sanitize, spell_out
+from fleetctl.views.quoting import Quoting
 from fleetctl.views.screen import Screen
-from fleetctl.views.spool import Kept, Result, Spool
+from fleetctl.views.spool import Result, Spool
 
 _RULE = "─"
 _DIFF_COLOURS = {"+": "32", "-": "31", "@": "36"}
@@ -28,6 +28,7 @@ class FoldView:
         self._layout = layout
         self._spool = Spool()
         self._differ = Differ(self._spool)
+        self._quoting = Quoting(screen, layout, self._spool)
         self._groups = Groups()
 
     def show(self, event: Event) -> None:
@@ -61,25 +62,7 @@ class FoldView:
     def _show_output(self, result: Result) -> None:
         if not result.spoke:
             self._put("(no output)\n")
-        self._show_stream(result.stdout, b"")
-        self._show_stream(result.stderr, self._screen.paint("! ", "31", out=True).encode())
-
-    def _show_stream(self, kept: Kept, mark: bytes) -> None:
-        at_start = True
-        for block in in_whole_lines(self._spool.read(kept)):
-            lines = [self._safe(line) for line in block.removesuffix(b"\n").split(b"\n")]
-            ended = block.endswith(b"\n")
-            self._screen.write((mark if at_start else b"") + (b"\n" + mark).join(lines) + b"\n" * ended)
-            at_start = ended
-        if not at_start:
-            self._screen.write(b"\n")
-        if kept.omitted:
-            self._put(f"… {kept.omitted:,} bytes more are not shown; --save DIR keeps all of them\n")
-
-    def _safe(self, line: bytes) -> bytes:
-        if not self._screen.out_is_terminal or self._layout.raw:
-            return line
-        return sanitize_line(line, colour=self._screen.colour)
+        self._quoting.show(result)
 
     def _show_difference(self, largest: str, before: Result, names: str, after: Result) -> None:
         """A unified diff against the largest group; all of the output where the two cannot be compared."""

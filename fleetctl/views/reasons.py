@@ -6,14 +6,18 @@ from fleetctl.events import Outcome, Status
 
 
 def reason(outcome: Outcome) -> str:
-    """`exit 3`, `unreachable: connection refused by …`; "" for a host that is ok or was skipped on purpose."""
+    """`exit 3`, `unreachable: connection refused by …`, of a job `restart nginx: exit 1`.
+
+    Returns: "" for a host that is ok or was skipped on purpose.
+    """
     if outcome.status is Status.OK or (outcome.error is not None and outcome.error.code == "dry-run"):
         return ""
+    step = f"{outcome.step}: " if outcome.step else ""
     if outcome.status is Status.FAILED and outcome.exit_code is not None:
-        return f"exit {outcome.exit_code}" + (f": {outcome.error.message}" if outcome.error else "")
+        return f"{step}exit {outcome.exit_code}" + (f": {outcome.error.message}" if outcome.error else "")
     if outcome.signalled:
-        return outcome.error.message if outcome.error else "killed by a signal"
-    words = f"{outcome.status}: {outcome.error.message}" if outcome.error is not None else str(outcome.status)
+        return step + (outcome.error.message if outcome.error else "killed by a signal")
+    words = ": ".join(filter(None, (outcome.status, outcome.step, outcome.error.message if outcome.error else "")))
     return words + _what_became_of_it(outcome)
 
 

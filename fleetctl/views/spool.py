@@ -27,12 +27,17 @@ Piece = bytes | tuple[int, int]
 
 
 class Kept(msgspec.Struct):
-    """One stream of one host: its pieces, how much is missing at its end, and the digest of all of it."""
+    """One stream of one host: its pieces, how much is missing at its end, and the digest of all of it.
+
+    Args:
+        uses: how many results have it.
+    """
 
     pieces: list[Piece] = msgspec.field(default_factory=list)
     size: int = 0
     omitted: int = 0
     digest: bytes = b""
+    uses: int = 0
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -101,9 +106,10 @@ class Spool:
         return b"".join(self.read(kept))
 
     def forget(self, result: Result) -> None:
-        """Give back the room of a result that nobody reads again, nor one that is equal to it."""
+        """Give back the room of a result that nobody reads again; what another is equal to stays."""
         for kept in (result.stdout, result.stderr, result.records):
-            if self._known.pop(kept.digest, None) is not None:
+            kept.uses -= 1
+            if kept.uses == 0 and self._known.pop(kept.digest, None) is not None:
                 self._release(kept)
 
     def close(self) -> None:
@@ -139,6 +145,7 @@ class Spool:
             self._release(kept)
         elif growing.block:
             kept.pieces.append(self._put(bytes(growing.block)))
+        known.uses += 1
         return known
 
     def _release(self, kept: Kept) -> None:

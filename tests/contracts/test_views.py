@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from fleetctl.cli.options import ViewName
 from fleetctl.events import ErrorFacts, Event, HostStarted, Output, Progress, Status, Totals, Transferred
-from fleetctl.views import _VIEWS, BatchLines, Consumer, Footer, Layout, Screen, Underway, Verdict, open_view
+from fleetctl.views import _VIEWS, BatchLines, Consumer, Footer, Layout, Recap, Screen, Underway, Verdict, open_view
 from tests.support.showing import Paper, begun, ended, over, play, runs, said, show
 from tests.views.moving import copied, going, moved, moving_runs
+from tests.views.playing import job_runs
 
 _PIECE = b"x" * 1023 + b"\n"
 _MOST_BYTES = 48 * 1024 * 1024
 
+any_runs = runs() | moving_runs() | job_runs()
 layouts = st.builds(Layout, prefix=st.booleans(), diff=st.booleans(), raw=st.booleans())
 
 
@@ -45,12 +47,17 @@ class _Nowhere(io.BytesIO):
 def consumers(name: str, screen: Screen) -> list[Consumer]:
     underway = Underway()
     lines = BatchLines(screen, quiet=False)
-    return [underway, open_view(name, screen, Layout()), Footer(screen, underway), lines, Verdict(screen, quiet=False)]
+    view, closing = open_view(name, screen, Layout()), Verdict(screen, quiet=False)
+    return [underway, view, Footer(screen, underway), lines, Recap(screen), closing]
 
 
 # A run takes longer to draw than to show: each that is drawn is shown by every view.
 @given(
-    run=runs() | moving_runs(), layout=layouts, terminal=st.booleans(), colour=st.booleans(), length=st.integers(0, 60)
+    run=any_runs,
+    layout=layouts,
+    terminal=st.booleans(),
+    colour=st.booleans(),
+    length=st.integers(0, 60),
 )
 def test_no_run_breaks_any_wherever_it_ends(
     run: list[Event], layout: Layout, terminal: bool, colour: bool, length: int
@@ -61,7 +68,7 @@ def test_no_run_breaks_any_wherever_it_ends(
         show(name, run, layout, terminal=terminal, colour=colour)
 
 
-@given(run=runs() | moving_runs())
+@given(run=any_runs)
 def test_results_never_go_to_stderr_but_for_lines_of_stderr(run: list[Event]) -> None:
     for name in ViewName:
         note(name)
@@ -174,7 +181,7 @@ def test_a_terminal_that_is_gone_does_not_make_close_fail(name: str) -> None:
         view.close()
 
 
-@given(run=runs() | moving_runs())
+@given(run=any_runs)
 def test_a_footer_and_a_verdict_go_along_with_each(run: list[Event]) -> None:
     for name in ViewName:
         note(name)
