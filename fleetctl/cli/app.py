@@ -14,6 +14,7 @@ _PASSES_ON = {"allow_interspersed_args": False}
 """Options end at the first word of a command line for the hosts, which has its own."""
 _COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "run": ("run", _PASSES_ON),
+    "script": ("run", _PASSES_ON),
     "ping": ("run", {}),
     "put": ("files", {}),
     "get": ("files", {}),

@@ -23,9 +23,11 @@ from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.nodes import fold
 from fleetctl.operations.command import Command
 from fleetctl.operations.put import Put
+from fleetctl.operations.script import Script
 from fleetctl.sizes import counted
 
 _LONGEST = 400
+_LOOKED_THROUGH = 256 * 1024
 
 
 def agree(operation: AnyOperation, names: Sequence[str], guards: Guards, settings: ConfirmSettings) -> None:
@@ -53,7 +55,9 @@ def reasons(operation: AnyOperation, hosts: int, settings: ConfirmSettings) -> l
     """Why an operation is worth a question; nothing where it is not."""
     found = _perils(operation, settings)
     # What is deleted by put was agreed to when it was made.
-    changes = isinstance(operation, Command | Walked) or (isinstance(operation, Put) and not operation.choices.delete)
+    changes = isinstance(operation, Command | Script | Walked) or (
+        isinstance(operation, Put) and not operation.choices.delete
+    )
     if changes and hosts > settings.above:
         found.append(f"more than {counted(settings.above, 'host')}")
     return found
@@ -61,15 +65,22 @@ def reasons(operation: AnyOperation, hosts: int, settings: ConfirmSettings) -> l
 
 def _perils(operation: AnyOperation, settings: ConfirmSettings) -> list[str]:
     own = [re.compile(pattern) for pattern in settings.commands]
-    if isinstance(operation, Command):
+    if isinstance(operation, Command | Script):
         from fleetctl.cli.perils import perils_of
 
-        return perils_of(operation.line, own, built_in=settings.built_in)
+        return perils_of(_text(operation), own, built_in=settings.built_in)
     if isinstance(operation, Walked):
         from fleetctl.cli.jobs.perils import perils_in
 
         return perils_in(operation.job, own, built_in=settings.built_in)
     return []
+
+
+def _text(operation: Command | Script) -> str:
+    """What is looked through; of a script the beginning."""
+    if isinstance(operation, Command):
+        return operation.line
+    return operation.source.content[:_LOOKED_THROUGH].decode(errors="replace")
 
 
 @contextmanager

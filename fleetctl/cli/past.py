@@ -19,7 +19,7 @@ ENDINGS = (*Status, UNFINISHED, NOT_OK)
 """What may stand behind `@status:`, and behind `@run:ID:`."""
 _OFFERED = 20
 _LOOKED_AT = 200
-REPEATABLE = frozenset({"run", "put", "get", "ping"})
+REPEATABLE = frozenset({"run", "script", "put", "get", "ping"})
 
 
 def history_path(settings: Settings) -> Path:

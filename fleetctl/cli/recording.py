@@ -26,6 +26,7 @@ from fleetctl.history.records import Origin, Retention
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.model import Host, Secret
 from fleetctl.operations.command import Command
+from fleetctl.operations.script import Script
 from fleetctl.views import Screen, sanitize
 
 
@@ -60,7 +61,7 @@ def masks_of(operation: AnyOperation, hosts: Several[Host]) -> Masks:
 
 def _told_by(operation: AnyOperation) -> Iterator[str]:
     """The secrets that it tells hosts itself, as far as the names of variables say so."""
-    if isinstance(operation, Command):
+    if isinstance(operation, Command | Script):
         yield from secret_values(operation.env)
     if isinstance(operation, Sequence):
         job = operation.job

@@ -1,4 +1,4 @@
-"""`fleetctl run`: a command line on many hosts. `fleetctl ping`: can they be reached and logged in to?"""
+"""`fleetctl run` and `fleetctl script`: a command line, or a script, on many hosts. `fleetctl ping`: are they there?"""
 
 from __future__ import annotations
 
@@ -46,6 +46,46 @@ def run(
     )
     stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin or takes_stdin(selection))
     orders = Orders("run", selection, access, pace, output, privilege, guards, limits=limits, batches=batches)
+    raise typer.Exit(carry_out(operation, orders, stdin))
+
+
+@expanded
+def script(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A script of this machine.")],
+    selection: Selection,
+    access: Access,
+    privilege: Privilege,
+    surroundings: Surroundings,
+    repetition: Repetition,
+    pace: Pace,
+    limits: Limits,
+    batches: Batches,
+    output: Output,
+    guards: Guards,
+    args: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]...", help="What it is given.")] = None,
+) -> None:
+    """Run a local script on many hosts, with the interpreter of its first line; nothing of it is left there.
+
+    Options end at FILE: fleetctl script -t @web deploy.sh --force
+    """
+    from fleetctl.cli.orders import Orders
+    from fleetctl.cli.repeating import repeat_of
+    from fleetctl.cli.running import carry_out, piped_stdin
+    from fleetctl.cli.selecting import takes_stdin
+    from fleetctl.operations.script import Script, read_script
+
+    operation = Script(
+        read_script(file),
+        tuple(args or ()),
+        dict(pair.split("=", 1) for pair in surroundings.env),
+        surroundings.cwd,
+        surroundings.timeout,
+        surroundings.pty,
+        surroundings.idle_timeout,
+        repeat_of(repetition),
+    )
+    stdin = piped_stdin(surroundings.stdin, leave=surroundings.no_stdin or takes_stdin(selection))
+    orders = Orders("script", selection, access, pace, output, privilege, guards, limits=limits, batches=batches)
     raise typer.Exit(carry_out(operation, orders, stdin))
 
 

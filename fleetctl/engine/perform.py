@@ -16,6 +16,7 @@ from fleetctl.jobs.sequence import Sequence
 from fleetctl.operations import Context
 from fleetctl.operations.command import Command
 from fleetctl.operations.ping import Ping
+from fleetctl.operations.script import Script
 from fleetctl.ssh.pool import Pool
 from fleetctl.statuses import NOTHING_BEGAN, facts_of, status_of
 
@@ -27,7 +28,7 @@ def perform(task: Task, pool: Pool, context: Context) -> Outcome:
     operation = task.operation
     started = time.monotonic()
     attempts = Attempts(task.policy.retries)
-    tries = Tries(operation.repeat if isinstance(operation, Command) else None, context)
+    tries = Tries(operation.repeat if isinstance(operation, Command | Script) else None, context)
 
     def visit() -> Outcome:
         return attempts.run(lambda: _once(operation, pool, tries, attempts), context.host.name, context.cancel)
@@ -56,7 +57,7 @@ def _once(operation: Single, pool: Pool, tries: Tries, attempts: Attempts) -> Ou
     context = tries.context
     context.cancel.check()
     with pool.session(context.host, context.cancel) as session:
-        attempts.logged_in(session, begins=isinstance(operation, Command))
+        attempts.logged_in(session, begins=isinstance(operation, Command | Script))
         if context.host.elevation is None or isinstance(operation, Ping):
             return tries.on_session(lambda: operation.perform(session, context))
         from fleetctl.ssh.rights.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most runs need not spend

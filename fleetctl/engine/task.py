@@ -10,8 +10,9 @@ from fleetctl.operations.command import Command
 from fleetctl.operations.get import Get
 from fleetctl.operations.ping import Ping
 from fleetctl.operations.put import Put
+from fleetctl.operations.script import Script
 
-Single = Command | Ping | Put | Get
+Single = Command | Script | Ping | Put | Get
 """What is done in one go, with one session."""
 AnyOperation = Single | Sequence
 

@@ -10,6 +10,7 @@ from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
 from fleetctl.operations.repeat import Repeat
 from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.session import Ended
 
 _EXPLAINED = {
     126: ErrorFacts(
@@ -58,11 +59,16 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
             stdin=context.stdin,
             pty=self.pty,
         )
-        if ended.exit_code is None:
-            return Outcome(Status.FAILED, signalled=True, error=_KILLED)
-        if ended.exit_code == 0:
-            return Outcome(Status.OK, exit_code=0)
-        return Outcome(Status.FAILED, exit_code=ended.exit_code, error=_EXPLAINED.get(ended.exit_code))
+        return outcome_of(ended)
+
+
+def outcome_of(ended: Ended) -> Outcome:
+    """What the end of a command means, as shells have it."""
+    if ended.exit_code is None:
+        return Outcome(Status.FAILED, signalled=True, error=_KILLED)
+    if ended.exit_code == 0:
+        return Outcome(Status.OK, exit_code=0)
+    return Outcome(Status.FAILED, exit_code=ended.exit_code, error=_EXPLAINED.get(ended.exit_code))
 
 
 def surrounded(line: str, env: dict[str, str], cwd: str, shell: str = '"$SHELL"') -> str:
@@ -75,7 +81,15 @@ def surrounded(line: str, env: dict[str, str], cwd: str, shell: str = '"$SHELL"'
     """
     if not env and not cwd:
         return line
-    directory = f"./{cwd}" if cwd.startswith("-") else cwd
-    place = f"cd {shlex.quote(directory)} && " if cwd else ""
-    settings = "".join(f"{shlex.quote(f'{name}={value}')} " for name, value in env.items())
-    return f"{place}exec env {settings}{shell} -c {shlex.quote(line)}"
+    place = f"{entered(cwd)} && " if cwd else ""
+    return f"{place}exec env {assigned(env)}{shell} -c {shlex.quote(line)}"
+
+
+def entered(directory: str) -> str:
+    """The command that goes into a directory, whatever it is called."""
+    return f"cd {shlex.quote(f'./{directory}' if directory.startswith('-') else directory)}"
+
+
+def assigned(env: dict[str, str]) -> str:
+    """Variables as words for env(1), with a blank behind each."""
+    return "".join(f"{shlex.quote(f'{name}={value}')} " for name, value in env.items())

@@ -1,4 +1,4 @@
-"""One standard input for many hosts: read once, kept on disk, and read by each host at its own pace."""
+"""What remote commands read: one input for many hosts, each at its own pace, and what goes before it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 from types import TracebackType
 
 from fleetctl.errors import FleetError
+from fleetctl.ssh.stream.feeding import Stdin
 
 _CHUNK = 64 * 1024
 _POLL_SECONDS = 0.25
@@ -87,3 +88,21 @@ class Broadcast:
             with self._grown:
                 self._ended = True
                 self._grown.notify_all()
+
+
+class Following:
+    """Some bytes, and behind them another input, if there is one. Thread-safe."""
+
+    def __init__(self, first: bytes, then: Stdin | None = None) -> None:
+        self._first = first
+        self._then = then
+
+    def read(self, offset: int, seconds: float) -> bytes | None:
+        """As Stdin."""
+        if offset < len(self._first):
+            return self._first[offset : offset + _CHUNK]
+        return b"" if self._then is None else self._then.read(offset - len(self._first), seconds)
+
+    def wake(self) -> None:
+        if self._then is not None:
+            self._then.wake()

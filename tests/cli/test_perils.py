@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetctl.cli.guarding import reasons
 from fleetctl.cli.perils import perils_of
+from fleetctl.cli.settings import ConfirmSettings
+from fleetctl.operations.script import Script, Source
 
 PERILOUS = r"""
 rm -rf /
@@ -189,3 +192,9 @@ def test_any_text_can_be_looked_at(command: str) -> None:
 def test_long_lines_are_looked_at_in_no_time(piece: str) -> None:
     """It would take minutes if it took longer per word with each word."""
     assert isinstance(perils_of(piece * 10_000), list)
+
+
+def test_a_script_is_looked_through_as_well() -> None:
+    script = Script(Source("tidy.sh", b"#!/bin/sh\ncd /srv\n# reboot\nrm -rf cache\n"))
+    assert reasons(script, 1, ConfirmSettings()) == ["rm"]
+    assert reasons(script, 101, ConfirmSettings(built_in=False, above=100)) == ["more than 100 hosts"]

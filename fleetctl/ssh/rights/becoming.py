@@ -81,8 +81,13 @@ if (ancestor == root || pid in marked && began[pid] >= began[root]) print pid
 }
 }'
 }
+is_alive() {
+kill -s 0 "$1" || return 1
+read -r line <"/proc/$1/stat" && case ${line##*') '} in Z*|X*) return 1;; esac
+return 0
+}
 done_with() {
-for pid in $left $(strays); do kill -s 0 "$pid" && give_up; done
+for pid in $left $(strays); do is_alive "$pid" && give_up; done
 echo 'fleetctl: 0 left'
 exit
 }
