@@ -1,4 +1,4 @@
-"""A live line at the bottom of the terminal: how far the run or its files are, and who keeps it waiting."""
+"""Live lines at the bottom of the terminal: how far the run, its files or its steps are, and who keeps it waiting."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Collection
 
 from fleetctl.events import Event, HostFinished, Progress, RunFinished, RunStarted
 from fleetctl.nodes import fold
+from fleetctl.views.grid import Grid
 from fleetctl.views.movement import Movement
-from fleetctl.views.screen import REDRAW_SECONDS, Screen
+from fleetctl.views.screen import GREY, REDRAW_SECONDS, Screen, Span
 from fleetctl.views.underway import Underway
 
 _JOIN_SECONDS = 5.0
 _FEW = 5
 _LONG_SECONDS = 5.0
+_MOST_ROWS = 15
+_SHARE = 3
+"""Of the screen a grid takes one part in so many."""
 
 
 class Footer:
@@ -28,6 +32,7 @@ class Footer:
         self._underway = underway
         self._state_lock = threading.Lock()
         self._files = Movement()
+        self._grid = Grid()
         self._began = screen.clock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -45,9 +50,10 @@ class Footer:
         if self._thread is not None:
             self._thread.join(_JOIN_SECONDS)
             self._thread = None
-        self._screen.footer("")
+        self._screen.footer()
 
     def _note(self, event: Event) -> None:
+        self._grid.note(event, self._screen.clock())
         match event:
             case RunStarted(hosts=hosts):
                 self._files.begin(len(hosts))
@@ -61,8 +67,14 @@ class Footer:
     def _redraw(self) -> None:
         while not self._over.wait(REDRAW_SECONDS):
             with self._state_lock:
-                text = self._text()
-            self._screen.footer(text)
+                lines = self._lines()
+            self._screen.footer(*lines)
+
+    def _lines(self) -> list[list[Span]]:
+        """Of a job its grid, and below it what any run has."""
+        room = min(_MOST_ROWS, self._screen.err_height // _SHARE)
+        rows = self._grid.lines(room, self._screen.err_width - 1, self._screen.clock())
+        return [*rows, [(self._text(), GREY)]]
 
     def _text(self) -> str:
         now = self._screen.clock()

@@ -6,18 +6,23 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO
 
 from fleetctl.views.neutral import sanitize
+from fleetctl.views.widths import columns, cut
 
 _CLEAR_LINE = b"\r\x1b[K"
-_FALLBACK_WIDTH = 80
+_ONE_UP = b"\x1b[A"
+_FALLBACK_WIDTH, _FALLBACK_HEIGHT = 80, 24
 REDRAW_SECONDS = 0.2
 """How often a footer is drawn at most; it is also how often it changes while nothing happens."""
-_GREY = "\x1b[2m"
+GREY = "2"
 _RESET = "\x1b[0m"
+
+Span = tuple[str, str]
+"""Text, and the SGR code that it is painted with where there are colours, or ""."""
 
 
 class Screen:
@@ -25,6 +30,7 @@ class Screen:
 
     Args:
         out_width, err_width: columns of the terminal that stdout and stderr are on, asked anew each time.
+        err_height: lines of the one that stderr is on.
         colour: whether escape sequences may be used for colour at all.
         clock: seconds, for elapsed times; never goes back.
     """
@@ -38,6 +44,7 @@ class Screen:
         err_is_terminal: bool = False,
         out_width: Callable[[], int] = lambda: _FALLBACK_WIDTH,
         err_width: Callable[[], int] = lambda: _FALLBACK_WIDTH,
+        err_height: Callable[[], int] = lambda: _FALLBACK_HEIGHT,
         colour: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,11 +54,12 @@ class Screen:
         self.clock = clock
         self._out_width = out_width
         self._err_width = err_width
+        self._err_height = err_height
         self._out = out
         self._err = err
         self._lock = threading.Lock()
-        self._footer = b""
-        self._footer_stands = False
+        self._footer: list[bytes] = []
+        self._standing = 0
         self._drawn_at = float("-inf")
         self._line_is_open = False
 
@@ -65,8 +73,9 @@ class Screen:
             sys.stderr.buffer,
             out_is_terminal=sys.stdout.isatty(),
             err_is_terminal=err_is_terminal,
-            out_width=lambda: _width_of(sys.stdout),
-            err_width=lambda: _width_of(sys.stderr),
+            out_width=lambda: _size_of(sys.stdout)[0],
+            err_width=lambda: _size_of(sys.stderr)[0],
+            err_height=lambda: _size_of(sys.stderr)[1],
             colour=not dumb and not os.environ.get("NO_COLOR"),
         )
 
@@ -77,6 +86,10 @@ class Screen:
     @property
     def err_width(self) -> int:
         return self._err_width()
+
+    @property
+    def err_height(self) -> int:
+        return self._err_height()
 
     def write(self, data: bytes) -> None:
         """Put finished bytes on stdout and flush them. Raises: OSError."""
@@ -111,19 +124,19 @@ class Screen:
             return False
         return True
 
-    def footer(self, text: str) -> None:
-        """Show a line below everything else, on a terminal only; "" takes it away. Never raises."""
+    def footer(self, *lines: Sequence[Span]) -> None:
+        """Show these below everything else, on a terminal only; none takes them away. Never raises."""
         if not self.err_is_terminal:
             return
-        shown = sanitize(text)[: max(0, self.err_width - 1)]
-        line = f"{_GREY}{shown}{_RESET}" if self.colour and shown else shown
+        width = self.err_width - 1
+        fitting = [self._fitting(line, width) for line in lines]
         with self._lock:
             try:
                 self._erase_footer()
-                self._footer = line.encode(errors="replace")
+                self._footer = fitting
                 self._draw_footer()
             except OSError:
-                self._footer = b""  # a terminal that is gone needs no footer
+                self._footer = []  # a terminal that is gone needs no footer
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -147,24 +160,35 @@ class Screen:
         if self.clock() - self._drawn_at >= REDRAW_SECONDS:
             self._draw_footer()
 
+    def _fitting(self, line: Sequence[Span], width: int) -> bytes:
+        """In one line of the terminal, whatever it says."""
+        shown = []
+        for text, code in line:
+            part = cut(sanitize(text).replace("\t", " "), width)
+            width -= columns(part)
+            shown.append(self.paint(part, code, out=False) if part and code else part)
+        return "".join(shown).encode(errors="replace")
+
     def _draw_footer(self) -> None:
         """Never on a line that stands unfinished: erasing the footer would take that line with it."""
         if self._footer and not self._line_is_open:
-            self._err.write(self._footer)
+            self._err.write(b"\n".join(self._footer))
             self._err.flush()
-            self._footer_stands = True
+            self._standing = len(self._footer)
             self._drawn_at = self.clock()
 
     def _erase_footer(self) -> None:
-        if self._footer_stands:
-            self._footer_stands = False
-            self._err.write(_CLEAR_LINE)
+        """Of a terminal that has become narrower some lines may stay: to guess how many would take away results."""
+        standing, self._standing = self._standing, 0
+        if standing:
+            self._err.write(_CLEAR_LINE + (_ONE_UP + _CLEAR_LINE) * (standing - 1))
             self._err.flush()
 
 
-def _width_of(stream: TextIO) -> int:
-    """Columns of the terminal that the stream itself is on: the other one may be a file, and COLUMNS out of date."""
+def _size_of(stream: TextIO) -> tuple[int, int]:
+    """Columns and lines of the terminal that the stream itself is on: the other may be a file, COLUMNS out of date."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _FALLBACK_WIDTH
+        size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return _FALLBACK_WIDTH
+        return _FALLBACK_WIDTH, _FALLBACK_HEIGHT
+    return size.columns or _FALLBACK_WIDTH, size.lines or _FALLBACK_HEIGHT

@@ -130,26 +130,28 @@ def run_of(outputs: dict[str, str]) -> list[Event]:
     return over(events)
 
 
-_CONTROL = re.compile(rb"\x1b\[[0-9;]*m|\r|\n|\x1b\[K|[^\x1b\r\n]+|\x1b")
+_CONTROL = re.compile(rb"\x1b\[[0-9;]*m|\r|\n|\x1b\[[KA]|[^\x1b\r\n]+|\x1b")
 
 
 def on_terminal(data: bytes) -> list[str]:
-    """The lines that a terminal shows in the end, for what Screen uses: newline, return, erase, colours."""
+    """The lines that a terminal shows in the end, for what Screen uses: newline, return, erase, up, colours."""
     lines = [""]
-    column = 0
+    row = column = 0
     for token in _CONTROL.findall(data):
         if token == b"\n":
-            lines.append("")
-            column = 0
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
         elif token == b"\r":
             column = 0
+        elif token == b"\x1b[A":
+            row -= 1
         elif token == b"\x1b[K":
-            lines[-1] = lines[-1][:column]
+            lines[row] = lines[row][:column]
         elif not token.startswith(b"\x1b"):
             text = token.decode(errors="replace")
-            lines[-1] = lines[-1][:column] + text + lines[-1][column + len(text) :]
+            lines[row] = lines[row][:column] + text + lines[row][column + len(text) :]
             column += len(text)
-    return lines
+    return lines[: row + 1] if not any(lines[row + 1 :]) else lines
 
 
 _ACTIVE = st.sampled_from(

@@ -34,12 +34,16 @@ def started(*hosts: str, handlers: tuple[str, ...] = HANDLERS) -> RunStarted:
     return job
 
 
+def _name(number: int) -> str:
+    return _NAMES[number - 1] if number <= len(_NAMES) else f"step {number}"
+
+
 def at(host: str, number: int) -> StepStarted:
-    return StepStarted(host=host, step=_NAMES[number - 1], number=number)
+    return StepStarted(host=host, step=_name(number), number=number)
 
 
 def done(host: str, number: int, status: StepStatus = StepStatus.CHANGED, **facts: Any) -> StepFinished:
-    return StepFinished(host=host, step=_NAMES[number - 1], number=number, status=status, **facts)
+    return StepFinished(host=host, step=_name(number), number=number, status=status, **facts)
 
 
 def step(

@@ -26,9 +26,9 @@ def test_the_footer_takes_nothing_away_and_leaves_nothing_behind(steps: list[tup
     screen = paper.screen(terminal=True, clock=lambda: float(next(time)))
     for number, (redraw, data, to_out) in enumerate(steps):
         if redraw:
-            screen.footer(f"{number} done")
+            screen.footer(*[[(f"{number} done {line}", "")] for line in range(number % 4)])
         (screen.write if to_out else screen.write_err)(data)
-    screen.footer("")
+    screen.footer()
     assert "\n".join(on_terminal(paper.shown().out)).encode() == b"".join(data for _, data, _ in steps)
 
 
@@ -36,7 +36,7 @@ def test_the_footer_is_drawn_again_below_a_line() -> None:
     paper = Paper()
     time = iter([0.0, 1.0, 1.0, 1.0])
     screen = paper.screen(terminal=True, clock=lambda: next(time))
-    screen.footer("1/2")
+    screen.footer([("1/2", "")])
     screen.write(b"line\n")
     assert on_terminal(paper.shown().out) == ["line", "1/2"]
 
@@ -44,7 +44,7 @@ def test_the_footer_is_drawn_again_below_a_line() -> None:
 def test_a_thousand_lines_at_once_do_not_draw_a_thousand_footers() -> None:
     paper = Paper()
     screen = paper.screen(terminal=True)
-    screen.footer("1/2")
+    screen.footer([("1/2", "")])
     for _ in range(1000):
         screen.write(b"line\n")
     assert paper.shown().out.count(b"1/2") == 1
@@ -52,7 +52,7 @@ def test_a_thousand_lines_at_once_do_not_draw_a_thousand_footers() -> None:
 
 def test_a_footer_fits_the_width() -> None:
     paper = Paper()
-    paper.screen(terminal=True, width=10).footer("0123456789abc")
+    paper.screen(terminal=True, width=10).footer([("0123456789abc", "")])
     assert on_terminal(paper.shown().out) == ["012345678"]
 
 
