@@ -34,6 +34,7 @@ from fleetctl.operations import Context
 from fleetctl.operations.meeting import Agree, Meeting, nobody_agrees
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.stream.feeding import Stdin
+from fleetctl.transfer.once import Once
 from fleetctl.transfer.shared import Shared
 
 _QUEUED_EVENTS = 128
@@ -67,7 +68,8 @@ class ThreadEngine:
         if isinstance(task.operation, Sequence) and task.operation.meets:
             names = [host.name for host in task.hosts]
             meeting = Meeting(names, task.policy.fanout, cancel, stopped=lambda: brake.reason, agree=self._agree)
-        work = _Work(task, self._pool, cancel, brake, self._stdin, self._shared, meeting)
+        shared = msgspec.structs.replace(self._shared, gathered=Once())  # a later batch reads it anew
+        work = _Work(task, self._pool, cancel, brake, self._stdin, shared, meeting)
         yield from settle([host.name for host in task.hosts], work.events(), work.unfinished)
 
 

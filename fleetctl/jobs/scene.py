@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.events import Stream
+from fleetctl.events import Outcome, Status, Stream
 from fleetctl.jobs.language import Step
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.jobs.templates import Renderer
 from fleetctl.operations import Context, Emit
+from fleetctl.operations.stdin import Following
 from fleetctl.ssh.any_session import AnySession
 from fleetctl.ssh.reach import Reach
+from fleetctl.transfer.names import is_contents
 
 MOST_KEPT = 256 * 1024
 """Bytes of each stream that templates see: the first ones."""
@@ -40,6 +43,13 @@ class Done(msgspec.Struct, frozen=True):
     signalled: bool = False
     why: str = ""
     set: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Done:
+        """What ran has ended so; it may have changed anything."""
+        failed = outcome.status is not Status.OK
+        why = "" if outcome.error is None else outcome.error.message
+        return cls(outcome.exit_code, failed=failed, changed=True, signalled=outcome.signalled, why=why)
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -69,9 +79,20 @@ class Scene(msgspec.Struct, frozen=True):
         with self.reach.session(self.context.host.elevation) as session:
             yield session
 
+    def reading(self, stdin: str | None) -> Context:
+        """The context of something that reads this text, worked out; or nothing."""
+        text = None if stdin is None else self.renderer.text(stdin)
+        given = None if text is None else Following(os.fsencode(text))
+        return msgspec.structs.replace(self.context, stdin=given)
+
     def local(self, path: str) -> str:
-        """A path here, worked out; a relative one is beside the file that the step stands in."""
-        return str(Path(self.step.file).parent / Path(self.renderer.text(path)).expanduser())
+        """A path here, worked out; a relative one is beside the file that the step stands in.
+
+        What stands for the contents of a directory, as `site/`, still does.
+        """
+        text = self.renderer.text(path)
+        found = str(Path(self.step.file).parent / Path(text).expanduser())
+        return f"{found}/" if is_contents(text) else found
 
 
 class Heard:

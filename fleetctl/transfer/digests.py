@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from collections.abc import Sequence
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import DigestMismatch, ToolMissing
 from fleetctl.ssh.any_session import AnySession
+from fleetctl.transfer.once import Once
 from fleetctl.transfer.shell import ask
 from fleetctl.transfer.system import local
 
@@ -42,8 +42,7 @@ class LocalDigests:
     """Remembers what it has computed, so that a file that goes to many hosts is read for it once. Thread-safe."""
 
     def __init__(self) -> None:
-        self._known_lock = threading.Lock()
-        self._known: dict[tuple[str, int, int], tuple[threading.Lock, list[str]]] = {}
+        self._known = Once()
 
     def of(self, path: str, size: int, cancel: Cancel) -> str:
         """Of its first `size` bytes. Raises: TransferError when it cannot be read, Cancelled."""
@@ -51,12 +50,7 @@ class LocalDigests:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             key = path, size, os.fstat(descriptor).st_mtime_ns
-            with self._known_lock:
-                lock, value = self._known.setdefault(key, (threading.Lock(), []))
-            with lock:
-                if not value:
-                    value.append(digest_of(descriptor, path, cancel, size))
-                return value[0]
+            return self._known.get(key, lambda: digest_of(descriptor, path, cancel, size))
         finally:
             os.close(descriptor)
 

@@ -9,14 +9,22 @@ import msgspec
 from fleetctl.cancel import Cancel
 from fleetctl.ssh.sftp.client import Sftp
 from fleetctl.transfer.digests import LocalDigests
+from fleetctl.transfer.once import Once
 from fleetctl.transfer.throttle import Throttle
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """`throttle` is the limit over all hosts; `digests` of local files are computed once for all."""
+    """What is made once for all.
+
+    Args:
+        throttle: the limit over all hosts.
+        digests: of local files.
+        gathered: what the steps of a job have read here, for the hosts of one batch.
+    """
 
     throttle: Throttle = msgspec.field(default_factory=lambda: Throttle(None))
     digests: LocalDigests = msgspec.field(default_factory=LocalDigests)
+    gathered: Once = msgspec.field(default_factory=Once)
 
 
 class Pace:

@@ -9,12 +9,14 @@ from fleetctl.jobs import language
 from fleetctl.jobs.actions.assert_ import perform_assert
 from fleetctl.jobs.actions.pause import perform_pause
 from fleetctl.jobs.actions.run import perform_run
+from fleetctl.jobs.actions.script import perform_script
 from fleetctl.jobs.actions.set_ import perform_set
 from fleetctl.jobs.actions.told import perform_told
 from fleetctl.jobs.scene import Done, Scene
 
 PERFORM: dict[type[language.Action], Callable[[Any, Scene], Done]] = {
     language.Run: perform_run,
+    language.Script: perform_script,
     language.Pause: perform_pause,
     language.Assert: perform_assert,
     language.Set: perform_set,
