@@ -13,6 +13,7 @@ from typing import Any
 from fleetctl.cancel import Cancel
 from fleetctl.errors import ServerFailure, StepFailed
 from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.any_shell import sh
 from fleetctl.transfer.shell import ask
 
 FACTS: dict[str, str] = {
@@ -85,6 +86,11 @@ def gather(session: AnySession, cancel: Cancel) -> dict[str, Any]:
     except ServerFailure as error:
         raise StepFailed(f"the facts cannot be gathered: {error.message}", hint=error.hint) from error
     return facts_in(said.decode(errors="replace"))
+
+
+def question() -> str:
+    """The command line with which a host is asked."""
+    return sh(_SCRIPT, ())
 
 
 def facts_in(answer: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ steps:
   - name: drain
     local: touch drained-{{ host.name }}
   - name: version
-    run: cat VERSION
+    run: cat VERSION.{{ facts.arch | quote }}
     register: version
   - name: deploy
     run: echo {{ host.name }} {{ vars.role }} {{ steps.version.stdout | quote }} > deployed
@@ -67,7 +68,7 @@ def test_every_step_is_told_with_its_values_and_nothing_is_done(fleetctl: Fleetc
     said = ran.stdout + ran.stderr
     for text in (
         "would run here: touch drained-web01",
-        "would run: cat VERSION",
+        f"would run: cat VERSION.{platform.machine()}",
         """would run: echo web05 frontend 'it'"'"'s 2' > deployed""",
         "would restart",
         "would wait until port 80 of 127.0.0.1 is open",

@@ -5,7 +5,9 @@ No host of the inventory is contacted, no command line of the job is run anywher
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,14 +29,16 @@ from fleetctl.cli.values import ASK
 from fleetctl.durations import seconds_in
 from fleetctl.errors import UsageError
 from fleetctl.inventory.mistakes import did_you_mean
+from fleetctl.jobs.facts import question
 from fleetctl.jobs.language import Job
-from fleetctl.jobs.rehearsal import LONGEST_PAUSE, can_fail, rehearsed, told
+from fleetctl.jobs.rehearsal import LONGEST_PAUSE, Telling, can_fail, rehearsed, told
 from fleetctl.lab import Fault, Lab, Reply
 from fleetctl.lab.fates import Fate, fates
 from fleetctl.model import Host
 from fleetctl.sizes import counted
 
 _MOST_SEEDS = 10_000
+_FACTS_SECONDS = 30.0
 
 
 def rehearse_job(file: Path, course: Course, rehearsal: Rehearsal, orders: Orders, context: typer.Context) -> int:
@@ -46,7 +50,7 @@ def rehearse_job(file: Path, course: Course, rehearsal: Rehearsal, orders: Order
     hosts = _hosts(orders)
     wrong = _fates(rehearsal, hosts, played)
     with tempfile.TemporaryDirectory(prefix="fleetctl-rehearsal-") as directory:
-        replies = _Replies(wrong, orders.batches.check)
+        replies = _Replies(wrong, orders.batches.check, _facts())
         faults = {host: Fault(refuse_after=0) for host, fate in wrong.items() if fate.kind == "refuses"}
         lab = Lab(Path(directory) / "lab", [host.name for host in hosts], faults=faults, replies=replies.to)
         with lab:
@@ -128,20 +132,37 @@ def _shortened(batches: Batches) -> str | None:
     return str(min(seconds_in(batches.pause), LONGEST_PAUSE))
 
 
-class _Replies:
-    """What the lab hosts answer; for the lab's thread."""
+def _facts() -> bytes:
+    """What this machine answers when it is asked what it is."""
+    env = {"PATH": os.environ.get("PATH", os.defpath)}
+    asked = ["/bin/sh", "-c", question()]
+    return subprocess.run(asked, capture_output=True, env=env, timeout=_FACTS_SECONDS, check=False).stdout
 
-    def __init__(self, wrong: Mapping[str, Fate], check: str | None) -> None:
+
+class _Replies:
+    """What the lab hosts answer; for the lab's thread.
+
+    Args:
+        wrong: what goes wrong, by host.
+        check: the command line that each batch is checked with.
+        facts: what hosts answer when they are asked what they are.
+    """
+
+    def __init__(self, wrong: Mapping[str, Fate], check: str | None, facts: bytes) -> None:
         self._wrong = wrong
         self._check = check
+        self._facts = facts
 
     def to(self, host: str, line: str) -> Reply | None:
         """What a host says to a command line; a shell is nothing that it has."""
         if line == self._check:
             return Reply(stderr=f"would check: {line}\n".encode())
+        if line == question():
+            return Reply(self._facts)
         telling = told(line)
-        if telling is None:
-            return None
+        return None if telling is None else self._said(host, telling)
+
+    def _said(self, host: str, telling: Telling) -> Reply:
         fate = self._wrong.get(host)
         said = f"{telling.text}\n"
         if fate is not None and fate.step == telling.step:
