@@ -14,7 +14,7 @@ Kind = Literal["fails", "drops", "slow", "refuses"]
 
 _KINDS: tuple[Kind, ...] = ("fails", "drops", "slow", "refuses")
 _SHARE = 0.4
-_SECONDS = (0.3, 1.0)
+_SECONDS = (0.3, 0.5, 1.0)
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Fate(msgspec.Struct, frozen=True):
             case "drops":
                 return f"loses its connection in {self.step!r}"
             case "slow":
-                return f"takes {self.seconds:.1f} s for each command"
+                return f"takes {self.seconds:g} s for each command"
             case _:
                 return "refuses connections"
 
@@ -57,4 +57,4 @@ def fates(hosts: Sequence[str], steps: Sequence[str], seed: int) -> Mapping[str,
 def _fate(kind: Kind, steps: Sequence[str], chance: random.Random) -> Fate:
     if kind in {"fails", "drops"}:
         return Fate(kind, chance.choice(steps))
-    return Fate(kind, seconds=chance.uniform(*_SECONDS) if kind == "slow" else 0.0)
+    return Fate(kind, seconds=chance.choice(_SECONDS) if kind == "slow" else 0.0)

@@ -35,6 +35,7 @@ from fleetctl.jobs.rehearsal import LONGEST_PAUSE, Telling, can_fail, rehearsed,
 from fleetctl.lab import Fault, Lab, Reply
 from fleetctl.lab.fates import Fate, fates
 from fleetctl.model import Host
+from fleetctl.nodes import fold
 from fleetctl.sizes import counted
 
 _MOST_SEEDS = 10_000
@@ -89,8 +90,8 @@ def _fates(rehearsal: Rehearsal, hosts: Sequence[Host], job: Job) -> Mapping[str
     seed = secrets.randbelow(_MOST_SEEDS) if rehearsal.seed is None else rehearsal.seed
     wrong = fates([host.name for host in hosts], steps, seed)
     say(f"fleetctl: what goes wrong (the same again: --seed {seed}):")
-    for host, fate in wrong.items():
-        say(f"  {host} {fate}")
+    for fate in dict.fromkeys(wrong.values()):
+        say(f"  {fold([host for host, its in wrong.items() if its == fate])} {fate}")
     return wrong
 
 
