@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fleetctl.events import Outcome, StepResult
+from fleetctl.events import Outcome, StepFinished, StepResult
 
 if TYPE_CHECKING:
     from fleetctl.jobs.language import Job, Step
@@ -22,14 +22,18 @@ class Point(msgspec.Struct, frozen=True):
         results: what was registered, by the name that it has in `steps`.
         vars: what `set` steps have set.
         notified: handlers that were asked for and have not run.
-        once: steps that another host of its batch has done for all, and what they came to.
+        once: steps that another host of its batch has done for all, and how they ended there.
+        step: the one at which it stopped; "" where that is not known, or it never began.
+        lost: steps whose results and variables are not on record, and why.
     """
 
     done: frozenset[str] = frozenset()
     results: dict[str, StepResult] = {}
     vars: dict[str, Any] = {}
     notified: tuple[str, ...] = ()
-    once: dict[str, StepResult] = {}
+    once: dict[str, StepFinished] = {}
+    step: str = ""
+    lost: dict[str, str] = {}
 
 
 class Sequence(msgspec.Struct, frozen=True, tag="sequence"):

@@ -118,7 +118,7 @@ class Walk:
         if not step.how.once or meeting is None:
             return "", self._safely(step)
         if step.name in self._point.once:
-            return "an earlier run", Played(StepStatus.OK, self._point.once[step.name])
+            return _as_it_was(self._point.once[step.name])
         try:
             return meeting.once(self._host, f"once {step.name}", lambda: _or_raise(self._safely(step)))
         except _PlayedBadly as bad:
@@ -177,6 +177,17 @@ class Walk:
     def _gathered(self) -> dict[str, object]:
         with self._reach.session(None) as session:
             return gather(session, self._context.cancel)
+
+
+def _as_it_was(event: StepFinished) -> tuple[str, Played]:
+    """A step that a host has done for all in an earlier run."""
+    result = event.result or StepResult(
+        exit=event.exit_code,
+        changed=event.status is StepStatus.CHANGED,
+        skipped=event.status is StepStatus.SKIPPED,
+        failed=event.status is StepStatus.IGNORED,
+    )
+    return event.once, Played(event.status, result, event.why, set=event.set)
 
 
 class _PlayedBadly(FleetError):
