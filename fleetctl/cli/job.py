@@ -6,7 +6,7 @@ import typer
 
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.guard_options import Guards
-from fleetctl.cli.job_options import Course, JobFile, JobOutput, Rehearsal
+from fleetctl.cli.job_options import Course, JobFile, JobOutput, Rehearsal, Resumption, RunToResume
 from fleetctl.cli.options import Access, Pace, Privilege, Selection
 from fleetctl.cli.rollout_options import Batches, Limits
 
@@ -55,3 +55,19 @@ def rehearse(
 
     orders = Orders("job rehearse", selection, pace=pace, output=output, limits=limits, batches=batches)
     raise typer.Exit(rehearse_job(file, course, rehearsal, orders, context))
+
+
+@app.command()
+@expanded
+def resume(resumption: Resumption, run: RunToResume = None) -> None:
+    """Go on with a job that was cut short: each host that is not ok at the step where it stopped.
+
+    The words of the run are typed again, in the same directory. What a host has done is not done again, and what it
+    registered and set is known; the step that failed, or was under way, is begun anew.
+
+    fleetctl job resume
+    fleetctl job resume 20261126-014731-a1b2c3 --allow-changed
+    """
+    from fleetctl.cli.jobs.resuming import resume_job
+
+    resume_job(run, resumption)

@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fleetctl.cli.options import Output
+from fleetctl.cli.completion import complete_run, complete_target
+from fleetctl.cli.options import Output, Quiet, Save, Verbosity, ViewName, Yes
 from fleetctl.cli.values import variable
 
 _STEPS = "Which steps, and with what"
@@ -50,6 +51,67 @@ class JobOutput(Output, frozen=True):
     diff: Annotated[
         bool, typer.Option("--diff", rich_help_panel=_STEPS, help="Show what `template` changes in files.")
     ] = False
+
+
+RunToResume = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]", autocompletion=complete_run, show_default=False,
+        help="An id, or as much of it as only one has; without it the last run of a job.",
+    ),
+]  # fmt: skip
+
+_WHICH = "Which of its hosts"
+_ELSE = "What is to be different"
+
+
+class Resumption(msgspec.Struct, frozen=True):
+    """Of which hosts a job is gone on with, and what is not as it was typed for the run."""
+
+    target: Annotated[
+        list[str],
+        typer.Option(
+            "-t", "--target", "-w", metavar="TARGET", rich_help_panel=_WHICH, autocompletion=complete_target,
+            help="Of those that are not ok, only those that are in TARGET, too.",
+        ),
+    ] = msgspec.field(default_factory=list)  # fmt: skip
+    allow_changed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-changed", rich_help_panel=_ELSE,
+            help="Go on also where the job file has changed: steps are found by their names.",
+        ),
+    ] = False  # fmt: skip
+    variables: Annotated[
+        list[str],
+        typer.Option(
+            "-e", "--var", metavar="NAME=VALUE", callback=variable, rich_help_panel=_ELSE,
+            help="Set a variable; needed where a secret was set, which is not kept.",
+        ),
+    ] = msgspec.field(default_factory=list)  # fmt: skip
+    step: Annotated[bool, typer.Option("--step", rich_help_panel=_ELSE, help="Ask before each step.")] = False
+    fanout: Annotated[
+        int | None,
+        typer.Option("-f", "--fanout", metavar="N", min=1, rich_help_panel=_ELSE, help="Work on this many at once."),
+    ] = None
+    output: Annotated[
+        ViewName | None,
+        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_ELSE, help="|".join(ViewName)),
+    ] = None
+    diff: Annotated[
+        bool, typer.Option("--diff", rich_help_panel=_ELSE, help="Show what `template` changes in files.")
+    ] = False
+    failed_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--failed-to", metavar="FILE", rich_help_panel=_ELSE,
+            help="Write the names of hosts that are not ok, for -t ^FILE.",
+        ),
+    ] = None  # fmt: skip
+    save: Save = None
+    quiet: Quiet = False
+    verbose: Verbosity = 0
+    yes: Yes = False
 
 
 class Rehearsal(msgspec.Struct, frozen=True):

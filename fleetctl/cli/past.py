@@ -19,7 +19,8 @@ ENDINGS = (*Status, UNFINISHED, NOT_OK)
 """What may stand behind `@status:`, and behind `@run:ID:`."""
 _OFFERED = 20
 _LOOKED_AT = 200
-REPEATABLE = frozenset({"run", "script", "put", "get", "ping"})
+JOB_RUN = "job run"
+REPEATABLE = frozenset({"run", "script", "put", "get", "ping", JOB_RUN})
 
 
 def history_path(settings: Settings) -> Path:
@@ -48,12 +49,15 @@ def recent() -> list[str]:
         return [record.id for record in history.runs(limit=_OFFERED)]
 
 
-def last(history: History) -> RunRecord:
-    """The newest run that did something to hosts. Raises: HistoryError."""
+def last(history: History, commands: Collection[str] = REPEATABLE) -> RunRecord:
+    """The newest run that did something to hosts, or that one of these commands made. Raises: HistoryError."""
     for record in history.runs(limit=_LOOKED_AT):
-        if record.origin.command in REPEATABLE:
+        if record.origin.command in commands:
             return record
-    raise HistoryError("there is no run in history yet", hint="--no-history and `history: {enabled: false}` keep none")
+    kind = "job run" if commands == {JOB_RUN} else "run"
+    raise HistoryError(
+        f"there is no {kind} in history yet", hint="--no-history and `history: {enabled: false}` keep none"
+    )
 
 
 def ended(outcomes: Mapping[str, Outcome | None], ending: str) -> list[str]:

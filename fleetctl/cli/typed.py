@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from fleetctl.jobs.sequence import Point
+
 
 class Typed(msgspec.Struct, frozen=True):
     """The words of a command, and where they stood.
@@ -19,12 +21,14 @@ class Typed(msgspec.Struct, frozen=True):
         directory: where; "" when it is gone.
         parent: the run that is gone on with, or "".
         inventory: a digest of it, with all the hosts that were named beside it at first; "" where it is to be made.
+        points: where hosts go on with a job; those that are not here begin at its beginning.
     """
 
     argv: tuple[str, ...]
     directory: str
     parent: str = ""
     inventory: str = ""
+    points: dict[str, Point] = {}
 
 
 _again: ContextVar[Typed | None] = ContextVar("typed", default=None)

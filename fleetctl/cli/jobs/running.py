@@ -12,6 +12,7 @@ from fleetctl.cli.job_options import Course
 from fleetctl.cli.jobs.policy import under_what_was_typed
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.running import carry_out
+from fleetctl.cli.typed import typed
 from fleetctl.jobs.choosing import chosen
 from fleetctl.jobs.given import variables
 from fleetctl.jobs.language import Job
@@ -28,7 +29,8 @@ def run_job(file: Path, course: Course, orders: Orders, context: typer.Context) 
 def sequence_of(file: Path, course: Course, orders: Orders) -> Sequence:
     """The steps of a file that were asked for, and with what. Raises: JobError, UsageError."""
     job = chosen(load_job(file), _words(course.tags), _words(course.skip_tags), course.start_at)
-    return Sequence(job, variables(course.variables, job), diff=orders.output.diff, asks=course.step)
+    given = variables(course.variables, job)
+    return Sequence(job, given, points=typed().points, diff=orders.output.diff, asks=course.step)
 
 
 def _words(lists: Iterable[str]) -> list[str]:
