@@ -14,7 +14,7 @@ import typer
 from fleetctl.cli.app import app
 from fleetctl.cli.jobs.perils import perils_in
 from fleetctl.cli.jobs.running import orders_for
-from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection
+from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, ViewName
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
 from fleetctl.jobs.language import Head, Job, Local, Manner, Modifiers, Reboot, Run, Script, Step
@@ -70,7 +70,8 @@ def test_what_was_typed_wins_even_where_it_is_the_default() -> None:
 
 
 def test_diff_is_about_files_and_not_about_what_hosts_say() -> None:
-    assert _orders("--diff").output.view is _orders().output.view
+    usual = ViewName.STEPS
+    assert _orders("--diff").output.view(usual) is _orders().output.view(usual)
 
 
 def test_a_file_that_says_nothing_changes_nothing() -> None:
