@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+ASK = "ask"
+"""What a pause may be that is no span of time: somebody is asked."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNIT_SECONDS = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 

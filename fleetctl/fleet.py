@@ -1,10 +1,9 @@
 """Fleet, the Python API: wires inventory, sessions and engine. The CLI is written on it.
 
 ```python
-with Cancel() as cancel, Fleet(load([Path("inventory.yaml")])) as fleet:
-    events = fleet.start(Command("df -h"), fleet.hosts("@web"), cancel)
-    result = publish(events, [], cancel)
-    print(result.ok, result.outcomes["web01"].exit_code)
+with Fleet.load("inventory.yaml") as fleet:
+    result = fleet.run("df -h", "@web").result()
+    print(result.ok, result["web01"].stdout)
 ```
 """
 
@@ -13,11 +12,13 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Several
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,11 +28,12 @@ from fleetctl.engine import Engine
 from fleetctl.engine.dry import DryEngine
 from fleetctl.engine.task import AnyOperation, Policy, Task
 from fleetctl.engine.threads import ThreadEngine
-from fleetctl.errors import Fault, FleetError
+from fleetctl.errors import FleetError, UsageError
 from fleetctl.events import Event
-from fleetctl.inventory import Inventory, Overrides, VaultPlace
+from fleetctl.inventory import Inventory, Overrides, VaultPlace, find_default, load, ssh_config_sources
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.model import Host, Secret
+from fleetctl.operations.command import Command
 from fleetctl.operations.get import Get
 from fleetctl.operations.meeting import Agree, nobody_agrees
 from fleetctl.operations.put import Put
@@ -44,11 +46,25 @@ from fleetctl.ssh.session import Session
 from fleetctl.ssh.stream.feeding import Stdin
 from fleetctl.ssh.trust.hostkeys import KnownHosts
 from fleetctl.ssh.trust.known_hosts import ServerKey
+from fleetctl.ssh.trust.server_keys import server_keys
+from fleetctl.transfer.choices import Choices
+from fleetctl.transfer.patterns import Filter
 from fleetctl.transfer.shared import Shared
 from fleetctl.transfer.throttle import Throttle
+from fleetctl.views import Consumer
+
+if TYPE_CHECKING:
+    from fleetctl.jobs.language import Job
+    from fleetctl.runs import Run
 
 Arrange = Callable[[Several[str]], list[str]]
 """Puts host names in another order, or takes some of them; see `arranging.arranged`."""
+
+
+Target = str | Several[str] | Several[Host] | None
+"""What hosts are named by: an expression, several, the hosts themselves; None for the default target."""
+KEPT = 256
+"""Sessions that stay open between the calls of a script."""
 
 
 class Fleet:
@@ -91,6 +107,32 @@ class Fleet:
             ask=answer,
         )
         self._pool = Pool(dialer, keep=keep)
+        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
+
+    @classmethod
+    def load(
+        cls,
+        *files: str | Path,
+        overrides: Overrides | None = None,
+        policy: Policy | None = None,
+        ask: Callable[[str], Secret] | None = None,
+        vault: VaultPlace | None = None,
+        ssh_config: Path | None = None,
+        keep: int = KEPT,
+    ) -> Fleet:
+        """The fleet of inventory files; without any, of those that `fleetctl` would take.
+
+        Args:
+            ssh_config: the file to read in place of those that ssh reads; `Path("none")` for none.
+            keep: how many sessions stay open between calls; a session is a thread here and a login there.
+
+        The others are those of `Fleet` itself. Raises: InventoryError, UsageError.
+        """
+        paths = [Path(file) for file in files] or find_default()
+        if not paths:
+            raise UsageError("no inventory found", hint="name a file, or write ./inventory.yaml")
+        inventory = load(paths, ssh_config_sources(ssh_config))
+        return cls(inventory, overrides=overrides, policy=policy, ask=ask, vault=vault, keep=keep)
 
     def __enter__(self) -> Fleet:
         return self
@@ -98,6 +140,8 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for run in tuple(self._runs):
+            run.close()
         self._pool.close()
 
     @property
@@ -112,9 +156,11 @@ class Fleet:
 
         Raises: TargetError, SecretError.
         """
-        names = arrange(self.inventory.select(*targets, exclude=exclude))
+        return self._hosts(arrange(self.inventory.select(*targets, exclude=exclude)), self._overrides)
+
+    def _hosts(self, names: Several[str], overrides: Overrides) -> tuple[Host, ...]:
         ask = self._asking_once()
-        hosts = tuple(self.inventory.hosts(names, self._overrides, ask, self._vault))
+        hosts = tuple(self.inventory.hosts(names, overrides, ask, self._vault))
         if ask is not None:
             self._pool.dialer.unlock_keys([hop for host in hosts for hop in (*host.jump, host)], ask)
         return hosts
@@ -153,6 +199,7 @@ class Fleet:
         dry: bool = False,
         rollout: Rollout | None = None,
         agree: Agree = nobody_agrees,
+        policy: Policy | None = None,
     ) -> Iterator[Event]:
         """Do one operation on hosts; work begins when the first event is asked for.
 
@@ -160,18 +207,164 @@ class Fleet:
 
         Args:
             rollout: in which batches, and what stops it; None is all at once, whatever fails.
-            agree: is asked whether to go on, where the rollout says so.
+            agree: is asked whether to go on, where the rollout or a job says so.
+            policy: in place of the fleet's own.
         """
+        how = policy or self._policy
         run = new_run_id()
         if isinstance(operation, Sequence):
             operation = msgspec.structs.replace(operation, run=run)
-        task = Task(operation, tuple(hosts), self._policy)
+        task = Task(operation, tuple(hosts), how)
         plan = rollout or Rollout()
         if plan.check is not None and not plan.check.here:
-            self._pool.keep_at_least(self._policy.fanout)  # it follows on the same hosts
+            self._pool.keep_at_least(how.fanout)  # it follows on the same hosts
         engine: Engine = DryEngine() if dry else ThreadEngine(self._pool, stdin, _shared(operation), agree)
-        health = Health(ThreadEngine(self._pool), self._policy, self.inventory.hidden_variables)
+        health = Health(ThreadEngine(self._pool), how, self.inventory.hidden_variables)
         return roll_out(task, Means(engine, health, agree), cancel, run, plan)
+
+    def run(
+        self,
+        command: str | Command,
+        target: Target = None,
+        *,
+        rollout: Rollout | None = None,
+        consumers: Several[Consumer] = (),
+    ) -> Run:
+        """Run a command line on hosts.
+
+        Args:
+            command: for the login shell; a Command says more: variables, a directory, a time-out.
+            target: an expression, as `@web&@tag:eu`, or a list of them; or hosts. None is the default target.
+            rollout: in batches, and what stops it; see `Rollout.of`.
+            consumers: what else sees the events: views, or a recorder that keeps them in history.
+
+        Raises: TargetError, SecretError.
+        """
+        operation = Command(command) if isinstance(command, str) else command
+        return self._run(operation, self._meant(target), consumers, rollout=rollout)
+
+    def put(
+        self,
+        src: str | Path | Several[str | Path],
+        dest: str,
+        target: Target = None,
+        *,
+        mode: int | None = None,
+        owner: str = "",
+        exclude: Several[str] = (),
+        choices: Choices | None = None,
+        rollout: Rollout | None = None,
+        consumers: Several[Consumer] = (),
+    ) -> Run:
+        """Send files and directories to hosts, whole or not at all.
+
+        Args:
+            src: paths and patterns here; `dir/` is what is in a directory.
+            dest: the path there; as scp has it, a directory if it is one or ends in `/`.
+            mode: permission bits for all files.
+            owner: `user`, `user:group` or `:group`; needs root.
+            exclude: patterns of what is left out of directories.
+            choices: how: only what has changed, with what is not here deleted there, no faster than …
+
+        The others are those of `run`. Raises: UsageError and its kinds.
+        """
+        from fleetctl.operations.files import sending  # noqa: PLC0415 - the command has what it needs by then
+
+        operation = sending(
+            _words(src), dest, choices or Choices(), recursive=True, choice=Filter(tuple(exclude)), mode=mode,
+            owner=owner,
+        )  # fmt: skip
+        return self._run(operation, self._meant(target), consumers, rollout=rollout)
+
+    def get(
+        self,
+        src: str | Several[str],
+        dest: str | Path,
+        target: Target = None,
+        *,
+        layout: str = "{host}/{name}",
+        exclude: Several[str] = (),
+        choices: Choices | None = None,
+        consumers: Several[Consumer] = (),
+    ) -> Run:
+        """Fetch files and directories from hosts, into a directory for each.
+
+        Args:
+            src: paths and patterns there.
+            dest: a directory here; it is made.
+            layout: what a source becomes in it.
+
+        The others are those of `put`. Raises: UsageError and its kinds.
+        """
+        from fleetctl.operations.files import fetching  # noqa: PLC0415 - as above
+
+        hosts = self._meant(target)
+        names = [host.name for host in hosts]
+        operation = fetching(
+            _words(src), str(dest), names, choices or Choices(), template=layout, recursive=True,
+            choice=Filter(tuple(exclude)),
+        )  # fmt: skip
+        return self._run(operation, hosts, consumers)
+
+    def job(
+        self,
+        job: str | Path | Job,
+        target: Target = None,
+        *,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002 - so they are called in job files
+        tags: Several[str] = (),
+        skip_tags: Several[str] = (),
+        start_at: str = "",
+        agree: Agree = nobody_agrees,
+        consumers: Several[Consumer] = (),
+    ) -> Run:
+        """Play a job file: its targets, where none is given, and its policy hold.
+
+        Args:
+            vars: over those of the job and the inventory.
+            tags, skip_tags, start_at: which steps are done, as with `fleetctl job run`.
+            agree: is asked where the job asks; without it nobody agrees.
+
+        The others are those of `run`. Raises: JobError with every mistake of the file; UsageError and its kinds.
+        """
+        from fleetctl import manner  # noqa: PLC0415 - 5 ms for the language, which other operations need not spend
+        from fleetctl.jobs.choosing import chosen  # noqa: PLC0415
+        from fleetctl.jobs.reading import load_job  # noqa: PLC0415
+
+        read = load_job(Path(job)) if isinstance(job, str | Path) else job
+        sequence = Sequence(chosen(read, tags, skip_tags, start_at), dict(vars or {}))
+        said = read.head.policy
+        overrides = manner.overrides_of(said, self._overrides, elevates=sequence.elevates)
+        hosts = self._meant(read.head.targets if target is None else target, overrides)
+        policy, rollout = manner.policy_of(said, self._policy), manner.rollout_of(said)
+        return self._run(sequence, hosts, consumers, rollout=rollout, agree=agree, policy=policy)
+
+    def _meant(self, target: Target, overrides: Overrides | None = None) -> tuple[Host, ...]:
+        """The hosts of a target. Raises: TargetError, SecretError."""
+        words = [target] if isinstance(target, str) else list(target or ())
+        if words and all(isinstance(word, Host) for word in words):
+            return tuple(word for word in words if isinstance(word, Host))
+        names = self.inventory.select(*(word for word in words if isinstance(word, str)))
+        return self._hosts(names, overrides or self._overrides)
+
+    def _run(
+        self,
+        operation: AnyOperation,
+        hosts: Several[Host],
+        consumers: Several[Consumer],
+        *,
+        rollout: Rollout | None = None,
+        agree: Agree = nobody_agrees,
+        policy: Policy | None = None,
+    ) -> Run:
+        from fleetctl.runs import Run  # noqa: PLC0415 - the command goes through its events by itself
+
+        def begin(cancel: Cancel) -> Iterator[Event]:
+            return self.start(operation, hosts, cancel, rollout=rollout, agree=agree, policy=policy)
+
+        run = Run(begin, consumers)
+        self._runs.add(run)
+        return run
 
     def session(self, host: Host, cancel: Cancel) -> AbstractContextManager[Session]:
         """An authenticated session with one host, until the block is left.
@@ -191,16 +384,11 @@ class Fleet:
 
     def server_keys(self, hosts: Several[Host], cancel: Cancel) -> Iterator[tuple[Host, ServerKey | FleetError]]:
         """The key that each host's server shows now, or why there is none; in the order given."""
-        with ThreadPoolExecutor(max(1, min(self._policy.fanout, len(hosts)))) as workers:
-            yield from zip(hosts, workers.map(lambda host: self._server_key(host, cancel), hosts), strict=True)
+        return server_keys(self._pool.dialer, hosts, self._policy.fanout, cancel)
 
-    def _server_key(self, host: Host, cancel: Cancel) -> ServerKey | FleetError:
-        try:
-            return self._pool.dialer.server_key(host, cancel)
-        except FleetError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - the other hosts must go on
-            return Fault(error)
+
+def _words(src: str | Path | Several[str | Path]) -> list[str]:
+    return [str(src)] if isinstance(src, str | Path) else list(map(str, src))
 
 
 def _shared(operation: AnyOperation) -> Shared:

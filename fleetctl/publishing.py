@@ -1,4 +1,4 @@
-"""The loop that hands the events of a run to all that read them, whether it is made now or told again."""
+"""What hands the events of a run to all that read them, whether it is made now or told again."""
 
 from __future__ import annotations
 
@@ -55,28 +55,43 @@ class Result(msgspec.Struct):
         return 3 if statuses & UNREACHED else 1 if statuses & FAILED else 0
 
 
-def publish(events: Iterable[Event], consumers: Sequence[Consumer], cancel: Cancel) -> Result:
-    """Hand every event to every consumer until the run is over, and tell how it ended.
+class Published:
+    """Hands events to consumers; `result` is how the run went so far.
 
-    A consumer that cannot write is dropped and the run called off; the events are still drained, so
+    A consumer that cannot write is dropped and the run called off; the events are still to be drained, so
     that no worker hangs on a full queue.
     """
-    result = Result()
-    live = list(consumers)
+
+    def __init__(self, consumers: Sequence[Consumer], cancel: Cancel) -> None:
+        self.result = Result()
+        self._consumers = consumers
+        self._live = list(consumers)
+        self._cancel = cancel
+
+    def show(self, event: Event) -> None:
+        self.result.take(event)
+        for consumer in tuple(self._live):
+            try:
+                consumer.show(event)
+            except OSError as error:
+                self._live.remove(consumer)
+                self.result.unwritten = self.result.unwritten or error
+                self._cancel.set(f"output cannot be written: {error.strerror or error}")
+
+    def close(self) -> None:
+        for consumer in self._consumers:
+            consumer.close()
+
+
+def publish(events: Iterable[Event], consumers: Sequence[Consumer], cancel: Cancel) -> Result:
+    """Hand every event to every consumer until the run is over, and tell how it ended."""
+    published = Published(consumers, cancel)
     try:
         for event in events:
-            result.take(event)
-            for consumer in tuple(live):
-                try:
-                    consumer.show(event)
-                except OSError as error:
-                    live.remove(consumer)
-                    result.unwritten = result.unwritten or error
-                    cancel.set(f"output cannot be written: {error.strerror or error}")
+            published.show(event)
     finally:
-        for consumer in consumers:
-            consumer.close()
-    return result
+        published.close()
+    return published.result
 
 
 def _own_exit_code(outcome: Outcome) -> int:

@@ -13,13 +13,10 @@ from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import person, somebody_reads
 from fleetctl.cli.questions import agreement_at_terminal
 from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
-from fleetctl.cli.values import ASK
-from fleetctl.durations import seconds_in
 from fleetctl.errors import HistoryError, UsageError
 from fleetctl.history.records import Origin
 from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.rollout import Check, Rollout
-from fleetctl.shares import share_in, shares_in
 from fleetctl.views import Screen, Underway
 
 _PAUSE_ASK = "--pause ask"
@@ -32,12 +29,11 @@ def plan_of(orders: Orders) -> Rollout:
     limits, batches = orders.limits, orders.batches
     _check(batches)
     steps = "1" if batches.serial else batches.batch
-    plan = Rollout(
-        batches=shares_in(steps) if steps else (),
-        max_failures=None if limits.max_failures is None else share_in(limits.max_failures),
+    plan = Rollout.of(
+        batch=steps or "",
+        max_failures=limits.max_failures or "",
         ignore_unreachable=limits.ignore_unreachable,
-        pause=seconds_in(batches.pause) if batches.pause and batches.pause != ASK else 0.0,
-        ask=batches.pause == ASK,
+        pause=batches.pause or "",
         check=Check(batches.check, batches.check_on is CheckOn.LOCAL, batches.check_timeout) if batches.check else None,
         deadline=limits.deadline,
     )

@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import typer
 
-from fleetctl.durations import seconds_in
+from fleetctl.durations import ASK, seconds_in
 from fleetctl.shares import share_in, shares_in
 from fleetctl.sizes import bytes_in
 
-ASK = "ask"
-"""The value of --pause that is no span of time."""
 _PERMISSIONS = re.compile(r"0?[0-7]{3,4}")
 _SLOWEST = 1000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)

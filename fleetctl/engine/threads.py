@@ -105,10 +105,11 @@ class _Work:
         workers = self._workers()
         try:
             yield from self._reports()
-        except GeneratorExit:
-            self._cancel.set("the run was abandoned")
-            for _ in self._reports():
-                pass
+        except BaseException as error:  # KeyboardInterrupt, for one, comes to whoever waits in the main thread
+            if isinstance(error, GeneratorExit) or not self._cancel.is_set():
+                self._cancel.set("the run was abandoned")
+                for _ in self._reports():
+                    pass
             raise
         finally:
             for worker in workers:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetctl.durations import ASK, seconds_in
 from fleetctl.engine.brake import FAILURES, Brake
 from fleetctl.events import Status
-from fleetctl.shares import Share
+from fleetctl.shares import Share, share_in, shares_in
+
+CHECK_SECONDS = 60.0
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -20,7 +23,7 @@ class Check(msgspec.Struct, frozen=True):
 
     command: str
     here: bool = False
-    seconds: float = 60.0
+    seconds: float = CHECK_SECONDS
 
 
 class Rollout(msgspec.Struct, frozen=True):
@@ -43,6 +46,28 @@ class Rollout(msgspec.Struct, frozen=True):
     ask: bool = False
     check: Check | None = None
     deadline: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        batch: str = "",
+        max_failures: str = "",
+        ignore_unreachable: bool = False,
+        pause: str = "",
+        check: Check | None = None,
+        deadline: float | None = None,
+    ) -> Rollout:
+        """It, as users write it: `batch="1,10%"`, `max_failures="2"`, `pause="30s"` or `"ask"`. Raises: ValueError."""
+        return cls(
+            batches=shares_in(batch) if batch else (),
+            max_failures=share_in(max_failures) if max_failures else None,
+            ignore_unreachable=ignore_unreachable,
+            pause=seconds_in(pause) if pause and pause != ASK else 0.0,
+            ask=pause == ASK,
+            check=check,
+            deadline=deadline,
+        )
 
     def brake(self, hosts: int) -> Brake:
         """What stops a run of so many hosts."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fleetctl.cli.file_words import check_directory, check_distinct
 from fleetctl.errors import UsageError
 from fleetctl.transfer.getting import Origin
+from fleetctl.transfer.places_here import check_directory, check_distinct
 from tests.support.fleetctl import Fleetctl, Ran
 from tests.support.trees import plant
 

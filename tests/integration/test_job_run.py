@@ -14,12 +14,12 @@ from tests.support.sshd import Sshd
 RIGHTS = """
 name: rights
 steps:
-  - name: ours
+  - name: one
     run: id -un
-  - name: roots
+  - name: two
     run: id -un
     sudo: true
-  - name: never
+  - name: three
     run: id -un
     sudo: false
 """
@@ -32,7 +32,9 @@ def test_the_password_for_sudo_is_asked_once_and_makes_no_other_step_root(
     inventory = deputy_sshd.inventory(tmp_path, 2)
     (tmp_path / "rights.yaml").write_text(RIGHTS)
     for words, first in ((["-K"], deputy.user), (["-K", "-s"], "root")):
-        with fleetctl.on_terminal("job", "run", *words, "-i", inventory, "-N", tmp_path / "rights.yaml") as running:
+        with fleetctl.on_terminal(
+            "job", "run", *words, "-i", inventory, "-o", "stream", "-N", tmp_path / "rights.yaml"
+        ) as running:
             running.wait_for("Sudo password, that of the login user, for all hosts: ")
             running.type(f"{deputy.password}\n")
             ran = running.finish()
@@ -80,7 +82,9 @@ def test_a_job_is_asked_about_stops_and_goes_on_where_it_is_told_to(
     assert finished["h002"]["status"] == "skipped"
 
     victim.mkdir()
-    ran = fleetctl(*words, "-t", "h003", "--skip-tags", "clean", "-S", "--max-failures", "1", "-e", "code=7")
+    ran = fleetctl(
+        *words, "-t", "h003", "--skip-tags", "clean", "-S", "-o", "stream", "--max-failures", "1", "-e", "code=7"
+    )
     assert (ran.exit_code, ran.stdout, victim.exists()) == (7, "h003: gone from h003\n", True)
     ran = fleetctl(*words, "--start-at", "sya")
     assert (ran.exit_code, ran.stdout) == (2, "")

@@ -25,8 +25,7 @@ from fleetctl.cli.rollout_options import Batches, CheckOn
 from fleetctl.cli.running import carry_out, open_fleet
 from fleetctl.cli.selecting import unwanted, wanted
 from fleetctl.cli.talk import say
-from fleetctl.cli.values import ASK
-from fleetctl.durations import seconds_in
+from fleetctl.durations import ASK, seconds_in
 from fleetctl.errors import UsageError
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.jobs.facts import question
