@@ -213,7 +213,7 @@ class Fleet:
         how = policy or self._policy
         run = new_run_id()
         if isinstance(operation, Sequence):
-            operation = msgspec.structs.replace(operation, run=run)
+            operation = msgspec.structs.replace(operation, run=run, hidden=self.inventory.hidden_variables)
         task = Task(operation, tuple(hosts), how)
         plan = rollout or Rollout()
         if plan.check is not None and not plan.check.here:

@@ -15,8 +15,9 @@ from fleetctl.engine.brake import Brake
 from fleetctl.engine.endings import ending
 from fleetctl.engine.ledger import settle
 from fleetctl.engine.perform import perform
+from fleetctl.engine.question import Question
 from fleetctl.engine.task import Task
-from fleetctl.errors import FleetError
+from fleetctl.errors import Cancelled, FleetError
 from fleetctl.events import (
     Event,
     HostFinished,
@@ -64,12 +65,8 @@ class ThreadEngine:
 
     def run(self, task: Task, cancel: Cancel, brake: Brake) -> Iterator[Event]:
         """See `Engine.run`."""
-        meeting: Meeting | None = None
-        if isinstance(task.operation, Sequence) and task.operation.meets:
-            names = [host.name for host in task.hosts]
-            meeting = Meeting(names, task.policy.fanout, cancel, stopped=lambda: brake.reason, agree=self._agree)
         shared = msgspec.structs.replace(self._shared, gathered=Once())  # a later batch reads it anew
-        work = _Work(task, self._pool, cancel, brake, self._stdin, shared, meeting)
+        work = _Work(task, self._pool, cancel, brake, self._stdin, shared, self._agree)
         yield from settle([host.name for host in task.hosts], work.events(), work.unfinished)
 
 
@@ -84,7 +81,7 @@ class _Work:
         brake: Brake,
         stdin: Stdin | None,
         shared: Shared,
-        meeting: Meeting | None,
+        agree: Agree,
     ) -> None:
         self._task = task
         self._pool = pool
@@ -92,17 +89,18 @@ class _Work:
         self._brake = brake
         self._stdin = stdin
         self._shared = shared
-        self._meeting = meeting
+        self._agree = agree
+        self._meeting = self._meeting_of_hosts()
         self._started = time.monotonic()
         self._hosts: queue.SimpleQueue[Host] = queue.SimpleQueue()
-        self._happened: queue.Queue[Several[Event] | None] = queue.Queue(_QUEUED_EVENTS)
+        self._happened: queue.Queue[Several[Event] | Question | None] = queue.Queue(_QUEUED_EVENTS)
         self._busy = 0
 
     def events(self) -> Iterator[Event]:
         """What the workers report, until all of them are done or, after a cancel, had time to be."""
         for host in self._task.hosts:
             self._hosts.put(host)
-        workers = self._workers()
+        workers, failure = self._workers()
         try:
             yield from self._reports()
         except BaseException as error:  # KeyboardInterrupt, for one, comes to whoever waits in the main thread
@@ -114,30 +112,47 @@ class _Work:
         finally:
             for worker in workers:
                 worker.join(_JOIN_SECONDS if not self._busy else 0)
+        if failure is not None:
+            raise failure
 
     def unfinished(self, host: str, begun: bool) -> HostFinished:
         """The end of a host that no worker reported."""
         return HostFinished(host=host, outcome=ending(self._cancel, self._brake, begun=begun), at=self._now())
 
-    def _workers(self) -> list[threading.Thread]:
+    def _meeting_of_hosts(self) -> Meeting | None:
+        """Where they wait for each other; None where they do not."""
+        operation = self._task.operation
+        if not isinstance(operation, Sequence) or not operation.meets:
+            return None
+        names = [host.name for host in self._task.hosts]
+        return Meeting(names, self._task.policy.fanout, self._cancel, self._brake, self._asked)
+
+    def _asked(self, question: str, cancel: Cancel) -> bool:
+        put = Question(question)
+        self._happened.put(put)
+        return put.answer(cancel)
+
+    def _workers(self) -> tuple[list[threading.Thread], FleetError | None]:
         """As many as are allowed, or as the system gives; one for each host where hosts wait for each other.
 
-        Raises: FleetError when it gives none, or fewer than hosts that wait for each other.
+        Returns: them, and why they do not do, if it gives none, or fewer than hosts that wait for each other.
         """
         workers: list[threading.Thread] = []
         hosts = len(self._task.hosts)
+        failure: FleetError | None = None
         for number in range(hosts if self._meeting else min(self._task.policy.fanout, hosts)):
             worker = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
             try:
                 worker.start()
             except RuntimeError as error:
                 if not workers or self._meeting:
-                    self._cancel.set("the system gives no more threads")
-                    raise FleetError(f"cannot begin: {error}", hint="raise `ulimit -u`") from error
+                    failure = _too_few_threads(error)
+                if workers and failure is not None:
+                    self._cancel.set(failure.message)
                 break
             workers.append(worker)
         self._busy = len(workers)
-        return workers
+        return workers, failure
 
     def _reports(self) -> Iterator[Event]:
         give_up = float("inf")
@@ -149,7 +164,9 @@ class _Work:
             else:
                 if events is None:
                     self._busy -= 1
-            if events is not None:
+            if isinstance(events, Question):
+                events.ask(self._agree, self._cancel)
+            elif events is not None:
                 yield from events
             elif self._cancel.afterwards.guarding:
                 give_up = float("inf")  # what runs on hosts is being ended, which has a clock of its own
@@ -158,7 +175,7 @@ class _Work:
 
     def _work(self) -> None:
         try:
-            while not self._is_over():
+            while self._meeting is not None or not self._is_over():
                 host = self._hosts.get_nowait()
                 if self._meeting is None:
                     self._do(host)
@@ -179,6 +196,8 @@ class _Work:
             with meeting.seat():
                 if not self._is_over():
                     self._do(host)
+        except Cancelled:
+            return  # before it had a seat: see `unfinished`
         finally:
             meeting.leave(host.name)
 
@@ -199,3 +218,9 @@ class _Work:
 
     def _now(self) -> float:
         return time.monotonic() - self._started
+
+
+def _too_few_threads(error: RuntimeError) -> FleetError:
+    failure = FleetError(f"cannot begin: {error}", hint="raise `ulimit -u`")
+    failure.__cause__ = error
+    return failure

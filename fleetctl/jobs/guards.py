@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 
 from fleetctl.jobs.scene import Scene
-from fleetctl.operations.command import surrounded
 
 
 def already_done(scene: Scene) -> str:
@@ -23,12 +22,6 @@ def already_done(scene: Scene) -> str:
 
 
 def _succeeds(line: str, scene: Scene) -> bool:
-    shell = '"$SHELL"' if scene.context.host.elevation is None else "/bin/sh"
     with scene.session() as session:
-        ended = session.run(
-            surrounded(line, {**scene.context.host.env, **scene.env}, scene.cwd, shell),
-            lambda _stream, _data: None,
-            scene.cancel,
-            timeout=scene.timeout,
-        )
+        ended = session.run(scene.in_place(line), lambda _stream, _data: None, scene.cancel, timeout=scene.timeout)
     return ended.exit_code == 0

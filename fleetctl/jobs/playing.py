@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from fleetctl.errors import Cancelled, DeniedError, FleetError, Stopped, TemplateFailed, UntrustedError, Withheld
-from fleetctl.events import StepResult, StepStatus
+from fleetctl.errors import (
+    Cancelled,
+    DeniedError,
+    Fault,
+    FleetError,
+    Stopped,
+    TemplateFailed,
+    TimedOut,
+    UntrustedError,
+    Withheld,
+)
+from fleetctl.events import ErrorFacts, Outcome, Status, StepResult, StepStatus
 from fleetctl.jobs.actions import PERFORM
 from fleetctl.jobs.guards import already_done
-from fleetctl.jobs.language import Step
+from fleetctl.jobs.language import Modifiers, Step
 from fleetctl.jobs.scene import Done, Heard, Scene
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.jobs.templates import Renderer
@@ -19,25 +31,28 @@ from fleetctl.model import Elevation, Host
 from fleetctl.operations import Context
 from fleetctl.operations.repeat import RETRIES
 from fleetctl.ssh.reach import Reach
+from fleetctl.statuses import facts_of, status_of
 
 _FINAL = (Cancelled, DeniedError, UntrustedError, Withheld, Stopped, TemplateFailed)
 """Another try would end likewise, or must not be made."""
+_log = logging.getLogger("fleetctl.jobs")
 
 
 class Played(msgspec.Struct, frozen=True):
     """How a step ended.
 
     Args:
-        error: what was raised, where that has not been overruled.
+        failure: how the host's part ends, if it does so with this step; it stands here also where that is ignored.
         set: variables that it sets.
+        for_this_host: False where its `when` says that it is not.
     """
 
     status: StepStatus
     result: StepResult = StepResult()
     why: str = ""
-    error: FleetError | None = None
-    signalled: bool = False
+    failure: Outcome | None = None
     set: dict[str, Any] = {}
+    for_this_host: bool = True
 
 
 class Player:
@@ -52,15 +67,40 @@ class Player:
     def play(self, step: Step) -> Played:
         """Raises: Cancelled, Stopped. Other failures are in what is returned."""
         renderer = self._values.renderer(f"{step.file}:{step.line}")
+        if step.how.loop is None:
+            return self._safely(step, lambda: self._on_condition(step, renderer))
+        return self._safely(step, lambda: self._for_each(step, renderer, self._items(step, renderer)))
+
+    def declined(self, step: Step) -> Played | None:
+        """How it ends where its `when` says that it is not for this host, or cannot be worked out; else None.
+
+        In a loop that is asked for each item, when the step is played.
+        """
+        if step.how.loop is not None:
+            return None
         try:
-            if step.how.loop is None:
-                return self._on_condition(step, renderer)
-            items = self._items(step, renderer)
+            return _declined(step, self._values.renderer(f"{step.file}:{step.line}"))
+        except FleetError as error:
+            return self.failed(step, error)
+
+    def failed(self, step: Step, error: FleetError) -> Played:
+        """A step that could not be done."""
+        failure = ending(error)
+        if isinstance(error, TimedOut) and error.killed is not None and failure.error is not None:
+            facts = msgspec.structs.replace(failure.error, hint="`timeout` of the step gives it longer")
+            failure = msgspec.structs.replace(failure, error=facts)
+        return Played(self._failing(step), StepResult(failed=True), failure=failure)
+
+    def _safely(self, step: Step, play: Callable[[], Played]) -> Played:
+        try:
+            return play()
         except (Cancelled, Stopped):
             raise
         except FleetError as error:
-            return self._failed(step, error)
-        return self._for_each(step, renderer, items)
+            return self.failed(step, error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours is the end of this host, and of no other
+            _log.debug("%s: %s", self._context.host.name, step.name, exc_info=error)
+            return self.failed(step, Fault(error))
 
     def _items(self, step: Step, renderer: Renderer) -> list[Any]:
         items = renderer.value(step.how.loop) if isinstance(step.how.loop, str) else renderer.everywhere(step.how.loop)
@@ -72,24 +112,20 @@ class Player:
         """One after the other; the first that fails is the last."""
         played: list[Played] = []
         for index, item in enumerate(items, 1):
-            try:
-                one = self._on_condition(step, renderer.with_values(item=item, index=index))
-            except (Cancelled, Stopped):
-                raise
-            except FleetError as error:
-                one = self._failed(step, error)
+            with_item = renderer.with_values(item=item, index=index)
+            one = self._safely(step, lambda: self._on_condition(step, with_item))  # noqa: B023 - called at once
             played.append(msgspec.structs.replace(one, result=msgspec.structs.replace(one.result, item=item)))
             if one.status is StepStatus.FAILED:
                 break
         return _together(played)
 
     def _on_condition(self, step: Step, renderer: Renderer) -> Played:
-        for expression in step.how.when:
-            if not renderer.holds(expression):
-                return _skipped(f"when: {expression}")
+        declined = _declined(step, renderer)
+        if declined is not None:
+            return declined
         scene = self._scene(step, renderer)
         if why := already_done(scene):
-            return _skipped(why)
+            return Played(StepStatus.SKIPPED, StepResult(skipped=True), why)
         return self._tries(scene)
 
     def _tries(self, scene: Scene) -> Played:
@@ -98,66 +134,98 @@ class Player:
         retries = how.retries or (RETRIES if how.until is not None else 0)
         for left in range(retries, -1, -1):
             try:
-                played, wanted = self._try(scene)
+                played = self._try(scene)
             except FleetError as error:
                 if isinstance(error, _FINAL) or not left:
                     raise
             else:
-                if wanted or not left:
+                if not played.result.failed or not left:
                     return played
             self._context.cancel.wait(how.delay)
         raise AssertionError("the last try returns or raises")
 
-    def _try(self, scene: Scene) -> tuple[Played, bool]:
-        """Returns: how one try went, and whether it is what is wanted."""
+    def _try(self, scene: Scene) -> Played:
+        how = scene.step.how
         heard = Heard(scene.context.emit)
+        if how.register or _has_conditions(how):  # else nobody asks what it said
+            scene = msgspec.structs.replace(scene, context=msgspec.structs.replace(scene.context, emit=heard.emit))
         action = scene.step.action
-        listening = msgspec.structs.replace(scene, context=msgspec.structs.replace(scene.context, emit=heard.emit))
-        done = Done() if action is None else PERFORM[type(action)](action, listening)
+        done = Done() if action is None else PERFORM[type(action)](action, scene)
         result = StepResult(
-            exit=done.exit_code, stdout=heard.text("stdout"), stderr=heard.text("stderr"), changed=done.changed,
-            failed=done.failed, truncated=heard.truncated,
-        )  # fmt: skip
+            exit=done.exit_code,
+            stdout=heard.text("stdout"),
+            stderr=heard.text("stderr"),
+            changed=done.changed,
+            failed=done.failed,
+            truncated=heard.truncated,
+        )
         return self._judged(scene, done, result)
 
-    def _judged(self, scene: Scene, done: Done, result: StepResult) -> tuple[Played, bool]:
+    def _judged(self, scene: Scene, done: Done, result: StepResult) -> Played:
         """What the step's own conditions make of it."""
-        how = scene.step.how
-        renderer = scene.renderer.with_values(result=as_value(result))
-        wanted = how.until is None or renderer.holds(how.until)
-        failed = not wanted if how.until is not None else result.failed
-        failed = renderer.holds(how.failed_when) if how.failed_when is not None else failed
-        changed = renderer.holds(how.changed_when) if how.changed_when is not None else result.changed
-        changed = changed and not failed
-        result = msgspec.structs.replace(result, failed=failed, changed=changed)
-        why = done.why
-        if failed and not result.exit and not why:
-            why = f"until: {how.until}" if not wanted else f"failed_when: {how.failed_when}"
-        status = self._status(scene.step, failed=failed, changed=changed)
-        return Played(status, result, why, signalled=done.signalled, set=done.set), wanted and not failed
+        error = done.error
+        if _has_conditions(scene.step.how):
+            result, error = _on_its_terms(scene, result, error)
+        if not result.failed:
+            status = StepStatus.CHANGED if result.changed else StepStatus.OK
+            return Played(status, result, done.why, set=done.set)
+        result = msgspec.structs.replace(result, changed=False)
+        failure = Outcome(Status.FAILED, exit_code=result.exit, signalled=done.signalled, error=error)
+        return Played(self._failing(scene.step), result, done.why, failure, done.set)
 
-    def _failed(self, step: Step, error: FleetError) -> Played:
-        return Played(self._status(step, failed=True, changed=False), StepResult(failed=True), error=error)
-
-    @staticmethod
-    def _status(step: Step, *, failed: bool, changed: bool) -> StepStatus:
-        if failed:
-            return StepStatus.IGNORED if step.how.ignore_errors else StepStatus.FAILED
-        return StepStatus.CHANGED if changed else StepStatus.OK
+    def _failing(self, step: Step) -> StepStatus:
+        """Nothing makes a host that cannot be reached one on which all is well."""
+        return StepStatus.IGNORED if step.how.ignore_errors and not self._reach.gone else StepStatus.FAILED
 
     def _scene(self, step: Step, renderer: Renderer) -> Scene:
         host = self._context.host
-        changed = msgspec.structs.replace(host, elevation=_rights(step, host))
+        rights = _rights(step, host)
+        context = self._context
+        if rights is not host.elevation:
+            context = msgspec.structs.replace(context, host=msgspec.structs.replace(host, elevation=rights))
         return Scene(
             self._sequence,
             step,
-            msgspec.structs.replace(self._context, host=changed),
+            context,
             self._reach,
             renderer,
             renderer.text(step.how.cwd),
             {name: renderer.text(value) for name, value in step.how.env.items()},
             step.how.timeout,
         )
+
+
+def ending(error: FleetError) -> Outcome:
+    """How a host's part ends with an error."""
+    killed = error.killed is True
+    return Outcome(status_of(error), error=facts_of(error), killed=killed, totals=error.totals)
+
+
+def _declined(step: Step, renderer: Renderer) -> Played | None:
+    for expression in step.how.when:
+        if not renderer.holds(expression):
+            return Played(StepStatus.SKIPPED, StepResult(skipped=True), f"when: {expression}", for_this_host=False)
+    return None
+
+
+def _has_conditions(how: Modifiers) -> bool:
+    return not (how.until is None and how.failed_when is None and how.changed_when is None)
+
+
+def _on_its_terms(scene: Scene, result: StepResult, error: ErrorFacts | None) -> tuple[StepResult, ErrorFacts | None]:
+    """What a try came to, and why it has failed, when the step's conditions are asked."""
+    how = scene.step.how
+    renderer = scene.renderer.with_values(result=as_value(result))
+    failed, changed = result.failed, result.changed
+    if how.failed_when is not None:
+        failed = renderer.holds(how.failed_when)
+        error = ErrorFacts("step-failed", f"failed_when: {how.failed_when}") if failed else None
+    if how.until is not None and not (failed and how.failed_when is not None):
+        failed = not renderer.holds(how.until)
+        error = ErrorFacts("condition-unmet", f"until: {how.until}", hint="see what it says there") if failed else None
+    if how.changed_when is not None:
+        changed = renderer.holds(how.changed_when)
+    return msgspec.structs.replace(result, failed=failed, changed=changed), error
 
 
 def _rights(step: Step, host: Host) -> Elevation | None:
@@ -171,8 +239,7 @@ def _rights(step: Step, host: Host) -> Elevation | None:
     return rights if sudo is True else msgspec.structs.replace(rights, user=sudo)
 
 
-def _skipped(why: str) -> Played:
-    return Played(StepStatus.SKIPPED, StepResult(skipped=True), why)
+_NOTHING = Played(StepStatus.SKIPPED, StepResult(skipped=True), "the loop is empty")
 
 
 def _together(played: list[Played]) -> Played:
@@ -180,7 +247,7 @@ def _together(played: list[Played]) -> Played:
     statuses = {one.status for one in played}
     order = (StepStatus.FAILED, StepStatus.IGNORED, StepStatus.CHANGED, StepStatus.OK)
     status = next((status for status in order if status in statuses), StepStatus.SKIPPED)
-    last = next((one for one in played if one.status is status), _skipped("nothing to do: the loop is empty"))
+    last = next((one for one in played if one.status is status), _NOTHING)
     result = StepResult(
         exit=last.result.exit,
         stdout=last.result.stdout,
@@ -191,4 +258,5 @@ def _together(played: list[Played]) -> Played:
         results=tuple(one.result for one in played),
     )
     set_by_all = {name: value for one in played for name, value in one.set.items()}
-    return msgspec.structs.replace(last, status=status, result=result, set=set_by_all)
+    for_this_host = not played or any(one.for_this_host for one in played)
+    return msgspec.structs.replace(last, result=result, set=set_by_all, for_this_host=for_this_host)

@@ -16,7 +16,7 @@ from fleetctl.inventory.document import Document, Section
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.jobs.fields import at, check_variables, read, refuse_unknown, section
 from fleetctl.jobs.including import Library
-from fleetctl.jobs.language import Head, Job, Step
+from fleetctl.jobs.language import Head, Job, Local, Step
 from fleetctl.jobs.naming import named
 from fleetctl.jobs.steps import Written
 
@@ -92,7 +92,7 @@ def _with_defaults(step: Step, head: Head) -> Step:
             how,
             sudo=head.sudo if how.sudo is None else how.sudo,
             env={**head.env, **how.env},
-            cwd=how.cwd or head.cwd,
+            cwd=how.cwd or ("" if isinstance(step.action, Local) else head.cwd),  # that is a directory of the hosts
             timeout=head.policy.timeout if how.timeout is None else how.timeout,
         ),
     )

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from fleetctl.cancel import Cancel
-from fleetctl.events import Outcome, Status, Stream
+from fleetctl.events import ErrorFacts, Outcome, Status, Stream
 from fleetctl.jobs.language import Step
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.jobs.templates import Renderer
 from fleetctl.operations import Context, Emit
+from fleetctl.operations.command import surrounded
 from fleetctl.operations.stdin import Following
 from fleetctl.ssh.any_session import AnySession
 from fleetctl.ssh.reach import Reach
@@ -33,6 +34,7 @@ class Done(msgspec.Struct, frozen=True):
         failed: it did not come to what it should.
         changed: it changed something, as far as the action can tell.
         signalled: what it ran was ended by a signal.
+        error: why it has failed, where there is more to say than the exit code.
         why: what else there is to say.
         set: variables of the host to set.
     """
@@ -41,6 +43,7 @@ class Done(msgspec.Struct, frozen=True):
     failed: bool = False
     changed: bool = False
     signalled: bool = False
+    error: ErrorFacts | None = None
     why: str = ""
     set: dict[str, Any] = {}
 
@@ -48,8 +51,7 @@ class Done(msgspec.Struct, frozen=True):
     def of(cls, outcome: Outcome) -> Done:
         """What ran has ended so; it may have changed anything."""
         failed = outcome.status is not Status.OK
-        why = "" if outcome.error is None else outcome.error.message
-        return cls(outcome.exit_code, failed=failed, changed=True, signalled=outcome.signalled, why=why)
+        return cls(outcome.exit_code, failed=failed, changed=True, signalled=outcome.signalled, error=outcome.error)
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -84,6 +86,12 @@ class Scene(msgspec.Struct, frozen=True):
         text = None if stdin is None else self.renderer.text(stdin)
         given = None if text is None else Following(os.fsencode(text))
         return msgspec.structs.replace(self.context, stdin=given)
+
+    def in_place(self, line: str) -> str:
+        """A command line with the directory and the environment of the step. Its rights are those of `session`."""
+        host = self.context.host
+        shell = '"$SHELL"' if host.elevation is None else "/bin/sh"
+        return surrounded(line, {**host.env, **self.env}, self.cwd, shell)
 
     def local(self, path: str) -> str:
         """A path here, worked out; a relative one is beside the file that the step stands in.

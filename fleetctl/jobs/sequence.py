@@ -44,6 +44,7 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
         extra: variables given with -e, which win over those of the inventory.
         points: hosts that do not begin at the beginning.
         run: the id of the run.
+        hidden: variables of ours that hold secrets, which `local` steps do not get.
         diff: show what changes in files.
         asks: ask before each step; the hosts of a batch take it together then.
     """
@@ -52,6 +53,7 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
     extra: dict[str, Any] = {}
     points: dict[str, Point] = {}
     run: str = ""
+    hidden: frozenset[str] = frozenset()
     diff: bool = False
     asks: bool = False
 

@@ -39,9 +39,9 @@ class Health(msgspec.Struct, frozen=True):
         Raises: Cancelled.
         """
         if check.here:
-            from fleetctl.rollout.here import run_here  # noqa: PLC0415 - it takes 5 ms, which few runs need
+            from fleetctl.rollout.here import check_here  # noqa: PLC0415 - it takes 5 ms, which few runs need
 
-            failure = run_here(check.command, check.seconds, self.hidden, cancel)
+            failure = check_here(check.command, check.seconds, self.hidden, cancel)
             return {} if failure is None else {HERE: failure}
         task = Task(Command(check.command, timeout=check.seconds), tuple(hosts), self.policy)
         said: dict[str, bytes] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import DeniedError, FleetError, RequestRefused, ServerFailure, StepFailed, TransferError, Withheld
@@ -12,6 +13,10 @@ from fleetctl.model import Elevation, Host
 from fleetctl.ssh.any_session import AnySession
 from fleetctl.ssh.pool import Pool
 from fleetctl.ssh.session import Session
+from fleetctl.statuses import NOTHING_BEGAN
+
+if TYPE_CHECKING:
+    from fleetctl.ssh.rights.elevated import Elevated
 
 _HARMLESS = (DeniedError, RequestRefused, StepFailed, TransferError, Withheld)
 """After these the connection is as good as before; ServerFailure is not one of them."""
@@ -34,8 +39,11 @@ class Reach:
         self._connect = connect
         self._held = ExitStack()
         self._session: Session | None = None
-        self.given = 0
-        """How many times a session was asked for and had."""
+        self._elevated: dict[Elevation, Elevated] = {}
+        self.gone = False
+        """Whether the last try at connecting failed."""
+        self.may_run_on = False
+        """Whether something was begun there of which it is not known that it has ended."""
         self.note = ""
         """What the user should know of how steps were done, or ""."""
 
@@ -53,25 +61,23 @@ class Reach:
 
         Raises: as `Dialer.dial`, and what the block raises.
         """
-        session = self._there()
-        self.given += 1
-        try:
+        with self.login() as session:
             if elevation is None:
                 yield session
                 return
-            from fleetctl.ssh.rights.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most need not spend
-
-            with Elevated(session, self._host, elevation, self._pool.dialer.sudo_guard) as elevated:
+            with self._with_rights(session, elevation) as elevated:
                 yield elevated
                 elevated.keep()
             self.note = elevated.note or self.note
-        except FleetError as error:
-            harmless = isinstance(error, _HARMLESS) and not isinstance(error, ServerFailure)
-            if not harmless and error.killed is not True:
-                self.leave()
-            raise
-        except BaseException:
-            self.leave()
+
+    @contextmanager
+    def login(self) -> Iterator[Session]:
+        """The same with the rights of the login."""
+        session = self._there()
+        try:
+            yield session
+        except BaseException as error:
+            self._judge(error)
             raise
 
     def leave(self) -> None:
@@ -79,15 +85,41 @@ class Reach:
         session, self._session = self._session, None
         if session is not None:
             session.close()  # the pool keeps none that is closed
+        self._elevated.clear()
         self._held.close()
 
+    def restarted(self) -> None:
+        """Nothing that was begun before runs there any more."""
+        self.may_run_on = False
+
     def _there(self) -> Session:
+        """The session that there is, if it lives; else a new one."""
+        self._cancel.check()
         if self._session is not None and not self._session.alive:
             self.leave()
         if self._session is None:
+            self.gone = True
             self._session = self._connect(self._opened)
+            self.gone = False
         return self._session
 
     def _opened(self) -> Session:
         opened: AbstractContextManager[Session] = self._pool.session(self._host, self._cancel)
         return self._held.enter_context(opened)
+
+    def _with_rights(self, session: Session, elevation: Elevation) -> Elevated:
+        """One for all steps, so that it is found out once how the host wants it."""
+        from fleetctl.ssh.rights.elevated import Elevated  # noqa: PLC0415 - 5 ms, which most need not spend
+
+        if elevation not in self._elevated:
+            self._elevated[elevation] = Elevated(session, self._host, elevation, self._pool.dialer.sudo_guard)
+        return self._elevated[elevation]
+
+    def _judge(self, error: BaseException) -> None:
+        """What an error leaves of the connection, and on the host."""
+        if isinstance(error, _HARMLESS) and not isinstance(error, ServerFailure):
+            return
+        if isinstance(error, FleetError) and error.killed:
+            return
+        self.may_run_on |= not isinstance(error, NOTHING_BEGAN)
+        self.leave()

@@ -30,7 +30,7 @@ from fleetctl.ssh.stream.bulk import BulkPipe
 from fleetctl.ssh.stream.feeding import Feeder, Stdin, close, end_input
 from fleetctl.ssh.stream.hearing import Alarm, Receive, closes, hear, wait_for_status
 from fleetctl.ssh.translate import FOREIGN, Stage, translate, translated
-from fleetctl.ssh.transport import LeanTransport, lives
+from fleetctl.ssh.transport import LeanTransport, TunnelRequest, lives
 from fleetctl.ssh.ways.tunnel import Tunnel
 from fleetctl.ssh.ways.way import Way
 
@@ -39,6 +39,8 @@ SFTP_WINDOW_SIZE = 2 * 1024 * 1024
 """As OpenSSH's own: over a distance of 50 ms it lets 40 MB/s through."""
 PIPE_WINDOW_SIZE = 512 * 1024
 """Small files are written more slowly than they come, so all of it is in use, on every host."""
+_CONNECT_FAILED = 2
+"""It would, and what is there does not (RFC 4254, 5.1)."""
 _REPLY_SECONDS = 30.0
 _JOIN_SECONDS = 5.0
 _NO_SFTP_HINT = "`Subsystem sftp internal-sftp` in its sshd_config gives it; --via tar works without"
@@ -248,6 +250,31 @@ class Session:
         _check_deadline(guard, seconds)
         if not self.alive:
             raise translate(self._transport.get_exception() or EOFError(), Stage.CHANNEL, self._notes)
+
+    def connects(self, address: str, port: int, seconds: float, cancel: Cancel) -> bool:
+        """Whether something takes connections there, as the server sees it, and answers within some seconds.
+
+        Raises: ChannelRefused when the server connects to nothing for us; ConnectionLost, Cancelled.
+        """
+        with translated(Stage.CHANNEL, self._notes):
+            request = self._transport.ask_for_tunnel((address, port), WINDOW_SIZE, lambda _channel: None)
+        try:
+            with cancel.guard(seconds, request.answered.set) as guard:
+                request.answered.wait()
+        finally:
+            self._forget(request)
+        cancel.check()
+        if not self.alive:
+            raise translate(self._transport.get_exception() or EOFError(), Stage.CHANNEL, self._notes)
+        if request.refusal is not None and request.refusal.code != _CONNECT_FAILED:
+            raise translate(request.refusal, Stage.CHANNEL, self._notes)
+        return request.refusal is None and not guard.expired
+
+    def _forget(self, request: TunnelRequest) -> None:
+        try:
+            self._transport.abandon(request)
+        except FOREIGN:
+            return  # the connection has ended, and the channel with it
 
     def tunnel(self, bastion: str) -> Tunnel:
         """A way through this server, still to be opened. `bastion` is what people call the server."""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetctl.cancel import Cancel
+from fleetctl.engine.brake import Brake
 from fleetctl.events import (
     BatchStarted,
     Event,
@@ -43,7 +44,8 @@ BROKEN = Outcome(Status.FAILED)
 class Connected:
     """Stands in for a Reach of a host that was reached, and on which nothing is done."""
 
-    given = 1
+    gone = False
+    may_run_on = False
     note = ""
 
 
@@ -55,7 +57,7 @@ def play(job: Job, hosts: Sequence[str], so_far: dict[str, Point], broken: Seque
     )  # fmt: skip
     sequence = Walked(job, {"broken": list(broken)}, points=so_far)
     with Cancel() as cancel:
-        meeting = Meeting(hosts, 1, cancel, stopped=str, agree=nobody_agrees)
+        meeting = Meeting(hosts, 1, cancel, Brake(), nobody_agrees)
         for name in hosts:
             said: list[Event] = [HostStarted(host=name)]
             host = Host(name=name, address=name, login=Login("ada"))

@@ -23,6 +23,7 @@ def perform_told(told: Told, scene: Scene) -> Done:
             raise
         with scene.session() as session:  # it is back
             session.round_trip(scene.cancel)
+        scene.reach.restarted()
         return Done(changed=changes)
     return Done(ended.exit_code, failed=ended.exit_code != 0, changed=changes)
 

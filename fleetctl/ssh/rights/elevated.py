@@ -52,7 +52,7 @@ class _TerminalWanted(Exception):
 
 
 class Elevated:
-    """As Session, for one thread, with the rights that `host.elevation` names.
+    """As Session, for one thread, with the rights that `elevation` names. A job enters it again for each step.
 
     Args:
         guard: asked before a password is sent.
@@ -75,6 +75,7 @@ class Elevated:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._sweeper = None
         self._kept_open.close()
 
     @property
