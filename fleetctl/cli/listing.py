@@ -48,4 +48,5 @@ def _who(run: RunRecord) -> str:
 def _short(run: RunRecord) -> str:
     """What was typed; of a rerun, what was typed again, behind the end of the id of the run that it goes on with."""
     words = typed(run).removeprefix("fleetctl ")
-    return f"rerun {run.origin.parent.rpartition('-')[2]}: {words}" if run.origin.parent else words
+    how = "resume" if run.origin.resumes else "rerun"
+    return f"{how} {run.origin.parent.rpartition('-')[2]}: {words}" if run.origin.parent else words

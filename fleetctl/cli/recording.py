@@ -94,6 +94,7 @@ def origin_of(orders: Orders, operation: AnyOperation, masks: Masks, *, reads_st
         parent=words.parent,
         reads_stdin=reads_stdin,
         job=operation.job.digest if isinstance(operation, Sequence) else "",
+        resumes=bool(words.points),
     )
 
 

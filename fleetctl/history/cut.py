@@ -1,4 +1,4 @@
-"""The end of a long output whose host has none on record: it is in the full text, and nowhere else."""
+"""Hosts that have no end on record: how far they came, and the end of long output, which is in its full text alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from fleetctl.events import Event, Output, Stream
+from fleetctl.events import Event, Output, StepFinished, StepStarted, Stream
 from fleetctl.history.keeping import STREAMS, TAIL, gap
 from fleetctl.history.pieces import Spooled
 from fleetctl.history.place import Place
@@ -18,6 +18,10 @@ class Cut:
 
     Args:
         hosts: those that have no end on record.
+
+    Attributes:
+        steps: those that they are in, as far as we have come.
+        at, seq: of the last event of all.
     """
 
     def __init__(self, place: Place, run: str, hosts: Container[str]) -> None:
@@ -25,12 +29,22 @@ class Cut:
         self._run = run
         self._hosts = hosts
         self._told: Counter[tuple[str, Stream]] = Counter()
+        self.steps: dict[str, str] = {}
+        self.at = 0.0
+        self.seq = 0
 
     def note(self, event: Event | Spooled) -> None:
-        if isinstance(event, Output) and event.host in self._hosts:
-            self._told[event.host, event.stream] += len(event.data)
-        elif isinstance(event, Spooled):
-            self._told[event.host, event.stream] = event.size
+        match event:
+            case Output(host=host, stream=stream) if host in self._hosts:
+                self._told[host, stream] += len(event.data)
+            case Spooled(host=host, stream=stream, size=size):
+                self._told[host, stream] = size
+                return
+            case StepStarted(host=host, step=step):
+                self.steps[host] = step
+            case StepFinished(host=host):
+                self.steps.pop(host, None)
+        self.at, self.seq = max(self.at, event.at), max(self.seq, event.seq)
 
     def rest(self, host: str, at: float, seq: int) -> Iterator[Output]:
         """The end of each stream that is longer than what was told of it, after a word on what lies between."""

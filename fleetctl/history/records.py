@@ -25,6 +25,7 @@ class Origin(msgspec.Struct, frozen=True):
         parent: the run that this one goes on with, or "".
         reads_stdin: whether the commands read what was piped in, which is not kept.
         steps, handlers: as in RunStarted.
+        resumes: it goes on where hosts stopped in the run before it, and does not do all again.
         job: a digest of the job file and all that it includes; "" where there is none.
     """
 
@@ -42,6 +43,7 @@ class Origin(msgspec.Struct, frozen=True):
     steps: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
     job: str = ""
+    resumes: bool = False
 
 
 class RunRecord(msgspec.Struct, frozen=True):

@@ -72,12 +72,13 @@ def tell(
             yield event
     end = None if finished is None else _finished.decode(finished)
     seen = Counter(Status(row[6]) for row in rows if row[6] is not None)
-    at, seq = _last(rows) if end is None else (end.at, end.seq)
+    at, seq = (cut.at, cut.seq) if end is None else (end.at, end.seq)
     at = max(at, time.time() - started) if alive else at
     for host, begun in open_hosts.items():
         seq += 1
         yield from cut.rest(host, at, seq)
-        yield HostFinished(host=host, outcome=_unknown(begun=begun, alive=alive), at=at, seq=seq)
+        outcome = _unknown(cut.steps.get(host, ""), begun=begun, alive=alive)
+        yield HostFinished(host=host, outcome=outcome, at=at, seq=seq)
         seen[Status.CANCELLED] += 1
     if end is not None:
         yield msgspec.structs.replace(end, counts=dict(seen), seq=seq)
@@ -111,16 +112,9 @@ def _pieces(connection: sqlite3.Connection, number: int, places: set[int] | None
         yield from sorted(events, key=_by_seq)
 
 
-def _last(rows: list[_Row]) -> tuple[float, int]:
-    """The latest time and place on record."""
-    times = [time for row in rows for time in (row[2], row[4]) if time is not None]
-    places = [seq for row in rows for seq in (row[3], row[5]) if seq is not None]
-    return max(times, default=0.0), max(places, default=0)
-
-
-def _unknown(*, begun: bool, alive: bool) -> Outcome:
+def _unknown(step: str, *, begun: bool, alive: bool) -> Outcome:
     error = ErrorFacts(NOT_RECORDED, _SAID[begun, alive])
-    return Outcome(Status.CANCELLED, error=error, remote_ended=not begun)
+    return Outcome(Status.CANCELLED, error=error, remote_ended=not begun, step=step)
 
 
 _SAID = {

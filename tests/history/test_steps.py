@@ -137,7 +137,10 @@ def test_of_a_killed_job_each_end_of_a_long_output_is_told_once(path: Path) -> N
     events = of_job([[("a", "stdout", much(number))] for number in (1, 2)])
     last = next(place for place, event in enumerate(events) if isinstance(event, StepFinished) and event.step == "s2")
     record(path, events[:last])
-    said = by_step(kept(path))
+    told = kept(path)
+    assert [event.outcome.step for event in told if isinstance(event, HostFinished)] == ["s2", "s2"]
+    assert [event.seq for event in told] == sorted(event.seq for event in told)
+    said = by_step(told)
     assert said["a", "s1", "stdout"].endswith(much(1)[-TAIL:])
     second = said["a", "s2", "stdout"]
     assert second.startswith(f"\n[fleetctl: {len(much(2)) - TAIL:,} bytes are left out here; ".encode())

@@ -139,6 +139,8 @@ def test_each_host_goes_on_at_the_step_where_it_stopped(fleetctl: Fleetctl, thre
     last = fleetctl("job", "resume", run)
     assert (last.exit_code, last.stdout) == (0, "")
     assert f"nothing is left to do: no host of {run} is not ok" in last.stderr
+    listed = fleetctl("history").stdout.splitlines()
+    assert [": job run" in line and "resume" in line for line in listed[1:]] == [True, True, False]
     wrong = fleetctl("run", "-i", three, "-t", "h001", "false")
     assert wrong.exit_code == 1
     wrong = fleetctl("job", "resume", "last")
@@ -161,6 +163,7 @@ def test_a_job_whose_process_was_killed_goes_on_at_the_step_that_was_under_way(
         running.signal(signal.SIGKILL)
         running.process.wait(10)
     (far / "go").touch()
+    assert "h[001-002] (2), at wait" in fleetctl("show", "last").stderr
     refused = fleetctl("job", "resume")
     assert refused.exit_code == 2
     assert "a secret was typed, and is not kept: token=***" in refused.stderr

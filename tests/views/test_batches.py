@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from fleetctl.cli.going_on import GoOn
 from fleetctl.events import (
     BatchFinished,
@@ -88,6 +90,15 @@ def test_the_last_line_is_the_command_that_goes_on() -> None:
     )
     assert go_on([], RUN, kept=False) == "  go on with: the same on -t db01\n"
     assert go_on(words, [event for event in RUN if event != skipped("db01")], kept=True) == ""
+
+
+def test_a_job_is_gone_on_with_also_where_it_failed() -> None:
+    started = msgspec.structs.replace(begun("web01"), steps=("one", "two"))
+    failed = HostFinished(host="web01", outcome=Outcome(Status.FAILED, step="two"))
+    fine = HostFinished(host="web01", outcome=Outcome(Status.OK))
+    over = RunFinished(counts={})
+    assert go_on([], [started, failed, over], kept=True) == f"  go on with: fleetctl job resume {started.run}\n"
+    assert go_on([], [started, failed, over], kept=False) == go_on([], [started, fine, over], kept=True) == ""
 
 
 def test_a_json_document_has_the_batches() -> None:
