@@ -15,6 +15,8 @@ from fleetctl.events import (
     Output,
     RunFinished,
     RunStarted,
+    StepFinished,
+    StepStatus,
     Transferred,
 )
 from fleetctl.views.facts import (
@@ -22,6 +24,7 @@ from fleetctl.views.facts import (
     bytes_short_of_text,
     encode,
     outcome_facts,
+    step_facts,
     text_as_json,
     transfer_facts,
 )
@@ -61,19 +64,24 @@ class JsonView:
 
     def _show(self, event: Event) -> None:
         match event:
-            case RunStarted(run=run, operation=operation, started=started, fanout=fanout, hosts=hosts):
+            case RunStarted(run=run, operation=operation, hosts=hosts):
                 self._run = {
                     "id": run,
                     "operation": operation,
-                    "started": started,
-                    "fanout": fanout,
+                    "started": event.started,
+                    "fanout": event.fanout,
+                    "steps": event.steps,
+                    "handlers": event.handlers,
                     "hosts": len(hosts),
                 }
                 self._screen.write(b'{"schema":%d,"hosts":[' % SCHEMA_VERSION)
             case Output():
                 self._spool.add(event)
             case Transferred(host=host):
-                self._spool.record(host, b",\n" + encode(transfer_facts(event)))
+                self._spool.record(host, "files", b",\n" + encode(transfer_facts(event)))
+            case StepFinished(host=host, status=status):
+                facts = step_facts(event) | {"changed": status is StepStatus.CHANGED}
+                self._spool.record(host, "steps", b",\n" + encode(facts))
             case HostFinished():
                 self._counts[event.outcome.status] = self._counts.get(event.outcome.status, 0) + 1
                 self._write_host(event)
@@ -86,13 +94,16 @@ class JsonView:
 
     def _write_host(self, event: HostFinished) -> None:
         result = self._spool.finish(event.host, event.outcome)
-        facts = encode({"host": event.host} | outcome_facts(event.outcome))
+        outcome = outcome_facts(event.outcome)
+        outcome["counts"] = outcome.pop("steps")  # of a job `steps` tells each one
+        facts = encode({"host": event.host} | outcome)
         self._screen.write((b",\n" if self._hosts else b"\n") + facts.removesuffix(b"}"))
         for name, kept in (("stdout", result.stdout), ("stderr", result.stderr)):
             for piece in self._stream(name, kept):
                 self._screen.write(piece)
-        for piece in self._transfers(result.records):
-            self._screen.write(piece)
+        for name, kept in (("transfers", result.files), ("steps", result.steps)):
+            for piece in self._records(name, kept):
+                self._screen.write(piece)
         self._screen.write(b"}")
         self._hosts += 1
         self._spool.forget(result)
@@ -110,9 +121,9 @@ class JsonView:
             yield from text_as_json(self._spool.read(kept))
         yield f'","{name}_omitted_bytes":{omitted}'.encode() if omitted else b'"'
 
-    def _transfers(self, kept: Kept) -> Iterator[bytes]:
-        """The records of a host's files, each kept with a comma in front, as a member of its object; if it had any."""
-        opening = b',"transfers":['
+    def _records(self, name: str, kept: Kept) -> Iterator[bytes]:
+        """What is kept about a host, each with a comma in front, as a member of its object; if there is any."""
+        opening = f',"{name}":['.encode()
         for piece in self._spool.read(kept):
             yield opening + piece.removeprefix(b",") if opening else piece
             opening = b""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.events import ErrorFacts, Outcome, Transferred
+from fleetctl.events import ErrorFacts, Outcome, StepFinished, StepResult, Transferred
 from fleetctl.model import Secret
 
 
@@ -35,8 +35,31 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "timings": {name: round(seconds, 6) for name, seconds in outcome.timings.items()},
         "totals": None if outcome.totals is None else msgspec.to_builtins(outcome.totals),
         "note": outcome.note,
+        "steps": None if outcome.steps is None else msgspec.structs.asdict(outcome.steps),
+        "step": outcome.step,
         "error": _error_facts(outcome.error),
     }
+
+
+def step_facts(event: StepFinished) -> dict[str, Any]:
+    """How a step ended, whichever host it is about; the same keys always."""
+    return {
+        "step": event.step,
+        "number": event.number,
+        "status": event.status,
+        "exit_code": event.exit_code,
+        "seconds": round(event.seconds, 6),
+        "why": event.why,
+        "error": _error_facts(event.error),
+        "once": event.once,
+    }
+
+
+def result_facts(result: StepResult | None) -> dict[str, Any] | None:
+    """What a registered step came to, those of its items in it; the same keys always."""
+    if result is None:
+        return None
+    return msgspec.structs.asdict(result) | {"results": [result_facts(one) for one in result.results]}
 
 
 def transfer_facts(event: Transferred) -> dict[str, Any]:

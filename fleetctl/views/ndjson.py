@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, Transferred
+from fleetctl.events import SCHEMA_VERSION, Event, HostFinished, Output, StepFinished, Transferred
 from fleetctl.views.characters import WholeCharacters
-from fleetctl.views.facts import encode, outcome_facts, text_or_base64, transfer_facts
+from fleetctl.views.facts import encode, outcome_facts, result_facts, step_facts, text_or_base64, transfer_facts
 from fleetctl.views.layout import Layout
 from fleetctl.views.screen import Screen
 
@@ -56,12 +56,15 @@ def _facts(event: Event) -> dict[str, Any]:
             return _head(event) | {"host": host, "outcome": outcome_facts(outcome)}
         case Transferred(host=host):
             return _head(event) | {"host": host} | transfer_facts(event)
+        case StepFinished(host=host):
+            further = {"notified": event.notified, "register": event.register, "set": event.set}
+            return _head(event) | {"host": host} | step_facts(event) | further | {"result": result_facts(event.result)}
         case _:
             facts: dict[str, Any] = msgspec.to_builtins(event)
             return facts
 
 
-def _head(event: Output | HostFinished | Transferred) -> dict[str, Any]:
+def _head(event: Output | HostFinished | StepFinished | Transferred) -> dict[str, Any]:
     return {"type": event.__struct_config__.tag, "at": event.at, "seq": event.seq}
 
 

@@ -19,8 +19,9 @@ _MEMORY = 16 * 1024 * 1024
 _BLOCK = 16 * 1024
 """Bytes per piece, whatever size they came in, so that what is known about the pieces stays small too."""
 
-Name = Stream | Literal["records"]
-_NAMES: tuple[Name, ...] = ("stdout", "stderr", "records")
+Record = Literal["files", "steps"]
+Name = Stream | Record
+_NAMES: tuple[Name, ...] = ("stdout", "stderr", "files", "steps")
 
 Piece = bytes | tuple[int, int]
 """Bytes in memory, or offset and length in the file."""
@@ -41,13 +42,14 @@ class Kept(msgspec.Struct):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A host that is done: its outcome, both streams, and the records about it."""
+    """A host that is done: its outcome, both streams, and the records about its files and its steps."""
 
     host: str
     outcome: Outcome
     stdout: Kept
     stderr: Kept
-    records: Kept = msgspec.field(default_factory=Kept)
+    files: Kept = msgspec.field(default_factory=Kept)
+    steps: Kept = msgspec.field(default_factory=Kept)
 
     @property
     def spoke(self) -> bool:
@@ -82,16 +84,15 @@ class Spool:
         growing.digest.update(output.data)
         self._append(growing, taken)
 
-    def record(self, host: str, data: bytes) -> None:
+    def record(self, host: str, name: Record, data: bytes) -> None:
         """Keep something about a host, beside what it said: all of it, for half a list of records is a wrong one."""
-        growing = self._growing(host, "records")
+        growing = self._growing(host, name)
         growing.digest.update(data)
         self._append(growing, data)
 
     def finish(self, host: str, outcome: Outcome) -> Result:
         """What a host said in all. Equal streams of several hosts become one."""
-        stdout, stderr, records = (self._finished(host, name) for name in _NAMES)
-        return Result(host, outcome, stdout, stderr, records)
+        return Result(host, outcome, *(self._finished(host, name) for name in _NAMES))
 
     def read(self, kept: Kept) -> Iterator[bytes]:
         for piece in kept.pieces:
@@ -107,7 +108,7 @@ class Spool:
 
     def forget(self, result: Result) -> None:
         """Give back the room of a result that nobody reads again; what another is equal to stays."""
-        for kept in (result.stdout, result.stderr, result.records):
+        for kept in (result.stdout, result.stderr, result.files, result.steps):
             kept.uses -= 1
             if kept.uses == 0 and self._known.pop(kept.digest, None) is not None:
                 self._release(kept)
@@ -122,7 +123,8 @@ class Spool:
     def _growing(self, host: str, name: Name) -> _Growing:
         growing = self._open.get((host, name))
         if growing is None:
-            kind = b"records" if name == "records" else b"output"  # never equal: the one is cut where it is long
+            # Never equal: the one is cut where it is long.
+            kind = b"output" if name in {"stdout", "stderr"} else b"records"
             growing = self._open[host, name] = _Growing(hashlib.blake2b(digest_size=16, person=kind))
         return growing
 

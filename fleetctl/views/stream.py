@@ -1,10 +1,24 @@
-"""Each line as it comes, its host in front: on a terminal in colour, piped as `web01: line`."""
+"""Each line as it comes, its host in front: on a terminal in colour, piped as `web01: line`.
+
+Of a job, a line with the name of the step stands above what a host says in it.
+"""
 
 from __future__ import annotations
 
 import zlib
 
-from fleetctl.events import Event, HostFinished, HostStarted, Output, RunFinished, RunStarted, Status, Stream
+from fleetctl.events import (
+    Event,
+    HostFinished,
+    HostStarted,
+    Output,
+    RunFinished,
+    RunStarted,
+    Status,
+    StepFinished,
+    StepStarted,
+    Stream,
+)
 from fleetctl.views.layout import Layout
 from fleetctl.views.lines import LineCutter, Source
 from fleetctl.views.neutral import sanitize, sanitize_line
@@ -27,6 +41,7 @@ class StreamView:
         self._name_width = 0
         self._prefixes: dict[Source, bytes] = {}
         self._begun: set[str] = set()
+        self._steps: dict[str, str] = {}
         self._surface = {
             "stdout": _TERMINAL if screen.out_is_terminal else "stdout",
             "stderr": _TERMINAL if screen.err_is_terminal else "stderr",
@@ -36,10 +51,15 @@ class StreamView:
     def show(self, event: Event) -> None:
         match event:
             case Output(host=host, stream=stream):
+                self._name_step((host, stream))
                 for piece in self._lines.feed(event):
                     self._put((host, stream), piece)
             case HostStarted(host=host):
                 self._begun.add(host)
+            case StepStarted(host=host, step=step) if self._layout.prefix:
+                self._steps[host] = step
+            case StepFinished(host=host):
+                self._end_lines(host)
             case HostFinished():
                 self._finish(event)
             case RunStarted(hosts=hosts):
@@ -50,13 +70,25 @@ class StreamView:
     def close(self) -> None:
         """Nothing is held open: every line was finished when its host was."""
 
-    def _finish(self, event: HostFinished) -> None:
-        host = event.host
+    def _name_step(self, source: Source) -> None:
+        """Above the first that a host says in it: a step in which it says nothing has no line."""
+        step = self._steps.pop(source[0], "")
+        if step:
+            words = self._screen.paint(f"── {sanitize(step)}", "2", out=source[1] == "stdout")
+            self._put(source, f"{words}\n".encode(errors="replace"))
+
+    def _end_lines(self, host: str) -> None:
+        """What it says next is not of that line."""
+        self._steps.pop(host, None)
         for stream, rest in self._lines.rest(host):
             self._put((host, stream), rest)
         if self._layout.prefix:
             for surface in [surface for surface, source in self._unfinished.items() if source[0] == host]:
                 self._end_line(surface)
+
+    def _finish(self, event: HostFinished) -> None:
+        host = event.host
+        self._end_lines(host)
         why = reason(event.outcome)
         if why and (host in self._begun or event.outcome.status not in {Status.CANCELLED, Status.SKIPPED}):
             self._end_line(self._surface["stderr"])

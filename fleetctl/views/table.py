@@ -1,10 +1,10 @@
-"""One row per host: status, exit code, seconds, last line. And the plain tables of other commands."""
+"""One row per host: status, exit code or how many steps, seconds, last line. And the plain tables of other commands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fleetctl.events import Event, HostFinished, Output, RunFinished, RunStarted, Status
+from fleetctl.events import Event, HostFinished, Output, RunFinished, RunStarted, Status, StepCounts
 from fleetctl.views.layout import Layout
 from fleetctl.views.neutral import sanitize
 from fleetctl.views.reasons import reason
@@ -24,6 +24,7 @@ _STYLES = {
 _TROUBLE = "bold red"
 _CUT_SHORT = {Status.TIMEOUT, Status.CANCELLED}
 _COLUMNS = ("host", "status", "exit", "seconds", "last line")
+_JOB_COLUMNS = ("host", "status", "ok", "changed", "failed", "skipped", "seconds", "last line")
 _STATUS = 1
 _GAP = 3
 _EDGES = 2
@@ -56,19 +57,22 @@ class TableView:
         self._screen = screen
         self._last: dict[tuple[str, str], _LastLine] = {}
         self._order: tuple[str, ...] = ()
+        self._is_job = False
         self._rows: dict[str, tuple[str, ...]] = {}
 
     def show(self, event: Event) -> None:
         match event:
-            case RunStarted(hosts=hosts):
+            case RunStarted(hosts=hosts, steps=steps):
                 self._order = hosts
+                self._is_job = bool(steps)
             case Output(host=host, stream=stream, data=data):
                 self._last.setdefault((host, stream), _LastLine()).feed(data)
             case HostFinished():
                 self._finish(event)
             case RunFinished():
                 rows = [self._rows[host] for host in self._order if host in self._rows]
-                render_table(self._screen, _COLUMNS, rows, style_by=_STATUS, keep=_STATUS + 1)
+                columns = _JOB_COLUMNS if self._is_job else _COLUMNS
+                render_table(self._screen, columns, rows, style_by=_STATUS, keep=_STATUS + 1)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -77,9 +81,17 @@ class TableView:
         host, outcome = event.host, event.outcome
         out, err = (self._last.pop((host, stream), _LastLine()).text() for stream in ("stdout", "stderr"))
         last = "" if outcome.status in _CUT_SHORT else out or err  # what became of it says more than its last words
-        code = "" if outcome.exit_code is None else str(outcome.exit_code)
-        words = last or ("" if outcome.exit_code is not None else reason(outcome).removeprefix(f"{outcome.status}: "))
-        self._rows[host] = (host, outcome.status, code, f"{outcome.seconds:.2f}", words)
+        why = reason(outcome).removeprefix(f"{outcome.status}: ")
+        if self._is_job:
+            cells, words = _counts(outcome.steps or StepCounts()), why or last
+        else:
+            cells = ["" if outcome.exit_code is None else str(outcome.exit_code)]
+            words = last or ("" if outcome.exit_code is not None else why)
+        self._rows[host] = (host, outcome.status, *cells, f"{outcome.seconds:.2f}", words)
+
+
+def _counts(steps: StepCounts) -> list[str]:
+    return [str(count) for count in (steps.ok, steps.changed, steps.failed, steps.skipped)]
 
 
 def render_table(

@@ -10,12 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, Output, RunFinished, Status, Totals, Transferred
+from fleetctl.events import (
+    ErrorFacts,
+    Event,
+    HostFinished,
+    Output,
+    RunFinished,
+    Status,
+    StepCounts,
+    StepStatus,
+    Totals,
+    Transferred,
+)
 from fleetctl.model import Secret
 from fleetctl.views import spool as spool_module
 from fleetctl.views.spool import CAP
 from tests.support.showing import begun, ended, output_bytes, over, runs, said, show
 from tests.views.moving import REFUSED, copied, fates, going, moved, moving_runs
+from tests.views.playing import HANDLERS, STEPS, finished, job_runs, started, step
 
 
 def document(events: list[Event]) -> Any:
@@ -37,6 +49,8 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
         "operation": "run df",
         "started": 1_700_000_000.0,
         "fanout": 8,
+        "steps": [],
+        "handlers": [],
         "hosts": 2,
         "seconds": 3.4,
         "cancelled": "",
@@ -55,6 +69,8 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
         "killed": False,
         "repeats": 0,
         "note": "",
+        "counts": None,
+        "step": "",
         "timings": {},
         "totals": None,
         "error": None,
@@ -69,7 +85,7 @@ def test_the_document_tells_the_run_the_counts_and_each_host() -> None:
     }
 
 
-@given(runs() | moving_runs(), st.integers(1, 50))
+@given(runs() | moving_runs() | job_runs(), st.integers(1, 50))
 def test_cut_short_anywhere_it_is_still_a_document(run: list[Event], length: int) -> None:
     part = run[:length]
     told = document(part)
@@ -150,3 +166,30 @@ def test_files_are_not_cut_where_output_is(monkeypatch: pytest.MonkeyPatch) -> N
     (host,) = document(over([begun("a"), *files, said("a", "x" * 200), ended("a")]))["hosts"]
     assert len(host["transfers"]) == 500
     assert host["stdout_omitted_bytes"] == 100
+
+
+def test_a_host_of_a_job_has_its_steps_and_their_counts_beside_its_files() -> None:
+    error = ErrorFacts("step-failed", "no such unit")
+    counts = StepCounts(ok=1, changed=1, failed=1)
+    events: list[Event] = [
+        started("a"),
+        *step("a", 1, "hi\n", exit_code=0, seconds=0.12345678),
+        moved("a", "/etc/x"),
+        *step("a", 2, status=StepStatus.OK, why="the same", once="b"),
+        *step("a", 3, status=StepStatus.FAILED, exit_code=4, error=error),
+        finished("a", counts, Status.FAILED, "check", exit_code=4),
+    ]
+    told = document(over(events))
+    (host,) = told["hosts"]
+    assert (host["counts"], host["step"]) == ({"ok": 1, "changed": 1, "failed": 1, "skipped": 0}, "check")
+    facts = {"code": "step-failed", "message": "no such unit", "hint": "", "facts": {}}
+    keys = ("step", "number", "status", "exit_code", "seconds", "why", "error", "once", "changed")
+    assert [tuple(one.values()) for one in host["steps"]] == [
+        ("fetch", 1, "changed", 0, 0.123457, "", None, "", True),
+        ("restart nginx", 2, "ok", None, 0.0, "the same", None, "b", False),
+        ("check", 3, "failed", 4, 0.0, "", facts, "", False),
+    ]
+    assert all(tuple(one) == keys for one in host["steps"])
+    assert [file["path"] for file in host["transfers"]] == ["/etc/x"]
+    assert host["stdout"] == "hi\n"
+    assert (told["run"]["steps"], told["run"]["handlers"]) == (list(STEPS), list(HANDLERS))

@@ -12,10 +12,21 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, Status, Totals, Transferred
+from fleetctl.events import (
+    ErrorFacts,
+    Event,
+    HostFinished,
+    Status,
+    StepCounts,
+    StepResult,
+    StepStatus,
+    Totals,
+    Transferred,
+)
 from fleetctl.views.ndjson import event_schema
 from tests.support.showing import begun, ended, output_bytes, over, runs, said, show
 from tests.views.moving import REFUSED, copied, fates, going, moved, moving_runs
+from tests.views.playing import at, done, finished, job_runs
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "events.schema.json"
 
@@ -32,7 +43,7 @@ def test_the_published_schema_is_that_of_the_code() -> None:
     assert json.loads(SCHEMA.read_text()) == event_schema()
 
 
-@given(runs() | moving_runs())
+@given(runs() | moving_runs() | job_runs())
 def test_every_line_is_as_the_schema_says(run: list[Event]) -> None:
     schema = jsonschema.Draft202012Validator(event_schema())
     for line in lines(run):
@@ -126,3 +137,25 @@ def test_a_host_that_moved_files_has_their_totals() -> None:
         {"files": 2, "bytes": 9, "linked": 0, "unchanged": 1, "skipped": 0, "deleted": 0, "failed": 0},
         None,
     ]
+
+
+def test_a_step_has_lines_at_its_beginning_and_its_end_with_the_same_keys_always() -> None:
+    item = StepResult(exit=0, stdout="x", item={"a": 1})
+    result = StepResult(exit=0, stdout="hi", changed=True, results=(item,))
+    registered = done("a", 1, notified=("reload",), register="said", result=result, exit_code=0)
+    (begin, plain, end) = lines([at("a", 2), done("a", 2, StepStatus.OK, set={"x": [1]}), registered])
+    assert begin == {"type": "step_started", "at": 0.0, "seq": 0, "host": "a", "step": "restart nginx", "number": 2}
+    assert plain == {
+        "type": "step_finished", "at": 0.0, "seq": 1, "host": "a", "step": "restart nginx", "number": 2,
+        "status": "ok", "exit_code": None, "seconds": 0.0, "why": "", "error": None, "once": "", "notified": [],
+        "register": "", "set": {"x": [1]}, "result": None,
+    }  # fmt: skip
+    assert end.keys() == plain.keys()
+    assert (end["register"], end["notified"]) == ("said", ["reload"])
+    assert end["result"] == {
+        "exit": 0, "stdout": "hi", "stderr": "", "changed": True, "skipped": False, "failed": False,
+        "truncated": False, "item": None,
+        "results": [end["result"] | {"stdout": "x", "changed": False, "item": {"a": 1}, "results": []}],
+    }  # fmt: skip
+    told = lines(over([finished("a", StepCounts(ok=3), Status.FAILED, "check")]))[0]["outcome"]
+    assert (told["steps"], told["step"]) == ({"ok": 3, "changed": 0, "failed": 0, "skipped": 0}, "check")

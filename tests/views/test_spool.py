@@ -81,10 +81,10 @@ def test_no_more_than_the_cap_is_kept_and_the_rest_is_counted() -> None:
 def test_records_are_kept_whole_and_are_not_taken_for_output() -> None:
     spool = Spool()
     data = b"r" * (CAP + 5)
-    spool.record("a", data)
+    spool.record("a", "files", data)
     spool.add(said("a", data))
     result = spool.finish("a", OK)
-    assert (result.records.size, result.records.omitted) == (CAP + 5, 0)
+    assert (result.files.size, result.files.omitted) == (CAP + 5, 0)
     assert (result.stdout.size, result.stdout.omitted) == (CAP, 5)
     spool.forget(result)
     assert spool._in_memory == 0

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.events import ErrorFacts, Event, HostStarted, Output, Status, Stream
+from fleetctl.events import ErrorFacts, Event, HostStarted, Output, Status, StepCounts, Stream
 from fleetctl.views import Layout
 from tests.support.showing import begun, ended, on_terminal, output_bytes, over, refused, run_of, said, show
+from tests.views.playing import at, finished, started, step
 
 LONG = b"x" * 70_000
 BARE = Layout(prefix=False)
@@ -115,3 +116,15 @@ def test_on_a_terminal_a_screen_cannot_be_cleared_unless_raw() -> None:
     events: list[Event] = [begun("a"), said("a", "\x1b[2Jhi\n")]
     assert show("stream", events, terminal=True).text == "a │ hi\n"
     assert show("stream", events, Layout(raw=True), terminal=True).text == "a │ \x1b[2Jhi\n"
+
+
+def test_in_a_job_what_a_host_says_stands_under_the_name_of_its_step() -> None:
+    events: list[Event] = [started("a", "b"), HostStarted(host="a"), HostStarted(host="b")]
+    events += [*step("a", 1, "no end"), at("b", 1), *step("a", 2), *step("a", 3, "x\n", err="y\n")]
+    events += [said("b", "half"), finished("a", StepCounts()), finished("b", StepCounts())]
+    shown = show("stream", over(events))
+    assert shown.text == "a: ── fetch\na: no end\na: ── check\na: x\nb: ── fetch\nb: half\n"
+    assert shown.talk == "a: y\n"
+    assert show("stream", over(events), BARE).text == "no endx\nhalf"
+    coloured = show("stream", over(events), terminal=True, colour=True).text
+    assert "│\x1b[0m \x1b[2m── fetch\x1b[0m" in coloured

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, Status
+from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, Status, StepCounts
 from fleetctl.views import render_table
 from tests.support.showing import Paper, begun, ended, over, refused, said, show
+from tests.views.playing import finished, started, step
 
 
 def last_line(*pieces: tuple[str, str]) -> str:
@@ -128,3 +129,14 @@ def test_cells_from_a_server_are_made_harmless() -> None:
     paper = Paper()
     render_table(paper.screen(), ("a",), [("x\x1b[2Jy\n",)])
     assert paper.shown().text == "a\nxy^J\n"
+
+
+def test_a_host_of_a_job_has_the_counts_of_its_steps_and_where_it_stopped() -> None:
+    events: list[Event] = [started("a", "b"), *step("a", 1, "hi\n"), *step("b", 1, "hi\n")]
+    bad = finished("b", StepCounts(changed=1, failed=1), Status.FAILED, "check", exit_code=2)
+    table = show("table", over([*events, finished("a", StepCounts(ok=2, changed=11, skipped=3)), bad])).text
+    assert table.splitlines() == [
+        "host  status  ok  changed  failed  skipped  seconds  last line",
+        "a     ok      2   11       0       3        1.25     hi",
+        "b     failed  0   1        1       0        1.25     check: exit 2",
+    ]
