@@ -13,6 +13,7 @@ from fleetctl.inventory.document import Document, Limits, Place, told
 from fleetctl.jobs.fields import at
 from fleetctl.jobs.language import Include, Modifiers
 from fleetctl.jobs.steps import Written, read_step
+from fleetctl.jobs.texts import beside
 
 _LIMITS = Limits(mebibytes=1, values=100_000)
 _MOST_STEPS = 10_000
@@ -75,7 +76,7 @@ class Library:
     def _included(self, written: Written, include: Include, chain: tuple[Path, ...]) -> Iterator[Written]:
         place = (*written.place, "include")
         _refuse_others(written)
-        path = written.document.path.parent / _expanded(include.file)
+        path = beside(written.step.file, include.file)
         if not path.is_file():
             written.document.complain(place, f"there is no file {path}")
             return
@@ -91,13 +92,6 @@ class Library:
             yield msgspec.structs.replace(
                 step, step=msgspec.structs.replace(step.step, how=_under(written.step.how, step.step.how))
             )
-
-
-def _expanded(file: str) -> Path:
-    try:
-        return Path(file).expanduser()
-    except RuntimeError:  # there is no such user, and so no such file
-        return Path(file)
 
 
 def _refuse_others(written: Written) -> None:

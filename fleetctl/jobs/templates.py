@@ -13,8 +13,10 @@ from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 
 from fleetctl.errors import FleetError, TemplateFailed
+from fleetctl.inventory.document import told
 from fleetctl.jobs.texts import Expression
 
 NAMES = ("host", "vars", "steps", "facts", "run", "item", "index", "result")
@@ -53,10 +55,21 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
+class _NotThere(jinja2.StrictUndefined):
+    """What is not there, said in the words of jobs: vars has no 'zz'."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint or self._undefined_obj is missing:
+            return str(super()._undefined_message)
+        around = getattr(self._undefined_obj, "called", None) or told(self._undefined_obj)
+        return f"{around} has no {self._undefined_name!r}"
+
+
 @functools.cache
 def environment() -> jinja2.Environment:
     """The one that all templates of jobs are read with."""
-    made = _Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_finalized)
+    made = _Environment(undefined=_NotThere, keep_trailing_newline=True, finalize=_finalized)
     made.filters["quote"] = quote
     del made.globals["lipsum"]
     return made

@@ -5,6 +5,8 @@ A plain `str` is meant as it stands. These are given to msgspec's `dec_hook`; se
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fleetctl.durations import seconds_in
@@ -63,6 +65,13 @@ class ShareText(str):
     """`2` or `10%`."""
 
     __slots__ = ()
+
+
+def beside(file: str, path: str) -> Path:
+    """A path here that stands in a file: a relative one begins where that file is."""
+    with suppress(RuntimeError):  # there is no such user, and so no such file
+        return Path(file).parent / Path(path).expanduser()
+    return Path(file).parent / path
 
 
 def from_yaml(kind: type[Any], value: Any) -> Any:

@@ -14,11 +14,21 @@ from fleetctl.jobs.templates import Renderer
 from fleetctl.model import Host
 
 
+class Table(dict[str, Any]):
+    """A mapping that templates know by a name, for when it lacks something: host has no 'nam'."""
+
+    def __init__(self, called: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.called = called
+
+
 class Vars(Mapping[str, Any]):
     """Variables by name. From the strongest on: set by a step, given with -e, of the inventory, of the job.
 
     Those of the job may be templates; they are worked out when they are asked for. The others are what they are.
     """
+
+    called = "vars"
 
     def __init__(self, job: Mapping[str, Any], fixed: Mapping[str, Any], render: Callable[[Any], Any]) -> None:
         self._job = job
@@ -61,6 +71,8 @@ class Facts(Mapping[str, Any]):
         gather: connects, if need be. It raises what a session raises.
     """
 
+    called = "facts"
+
     def __init__(self, gather: Callable[[], Mapping[str, Any]]) -> None:
         self._gather = gather
         self._known: Mapping[str, Any] | None = None
@@ -92,10 +104,9 @@ class Values:
         self.vars = Vars(
             sequence.job.head.vars, {**host.vars, **sequence.extra}, lambda value: self.renderer().everywhere(value)
         )
-        self.steps: dict[str, Any] = {}
-        self._known = {
-            "host": _of(host), "vars": self.vars, "steps": self.steps, "facts": facts, "run": {"id": sequence.run}
-        }  # fmt: skip
+        self.steps = Table("steps", {})
+        run = Table("run", {"id": sequence.run})
+        self._known = {"host": _of(host), "vars": self.vars, "steps": self.steps, "facts": facts, "run": run}
 
     def register(self, name: str, result: StepResult) -> None:
         """From now on it is `steps.NAME`."""
@@ -110,17 +121,18 @@ def as_value(result: StepResult) -> dict[str, Any]:
     """A result as templates see it."""
     value = msgspec.structs.asdict(result)
     value["results"] = [as_value(one) for one in result.results]
-    return value
+    return Table("a result", value)
 
 
 def _of(host: Host) -> dict[str, Any]:
     """What templates may know of a host: no secrets."""
-    return {
+    known = {
         "name": host.name,
         "address": host.address,
         "port": host.port,
         "user": host.login.user,
-        "vars": host.vars,
+        "vars": Table("host.vars", host.vars),
         "tags": list(host.tags),
         "groups": list(host.groups),
     }
+    return Table("host", known)
