@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.guard_options import Guards
-from fleetctl.cli.job_options import Course, JobFile, JobOutput, Rehearsal, Resumption, RunToResume
+from fleetctl.cli.job_options import Course, JobFile, JobOutput, JobVariables, Rehearsal, Resumption, RunToResume
 from fleetctl.cli.options import Access, Pace, Privilege, Selection
 from fleetctl.cli.rollout_options import Batches, Limits
 
@@ -71,3 +73,37 @@ def resume(resumption: Resumption, run: RunToResume = None) -> None:
     from fleetctl.cli.jobs.resuming import resume_job
 
     resume_job(run, resumption)
+
+
+@app.command()
+@expanded
+def check(
+    file: JobFile,
+    selection: Selection,
+    variables: JobVariables = [],  # noqa: B006 - typer copies it
+) -> None:
+    """Find every mistake of a job file without connecting, for the hosts that it is for.
+
+    Its keys, its templates and what they name, the files that it sends, its targets. Warnings do not count.
+    """
+    from fleetctl.cli.jobs.checking import check_file
+
+    typer.echo(check_file(file, variables, selection))
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of job files, for editors."""
+    from fleetctl.cli.jobs.writing import schema_text
+
+    typer.echo(schema_text())
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called: NAME.yaml is written.")],
+) -> None:
+    """Write the beginning of a job, with comments."""
+    from fleetctl.cli.jobs.writing import write_starter
+
+    typer.echo(write_starter(name))

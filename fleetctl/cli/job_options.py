@@ -18,16 +18,19 @@ _REHEARSAL = "What happens there"
 JobFile = Annotated[Path, typer.Argument(metavar="FILE", help="The job file, in YAML.", show_default=False)]
 
 
+JobVariables = Annotated[
+    list[str],
+    typer.Option(
+        "-e", "--var", metavar="NAME=VALUE", callback=variable, rich_help_panel=_STEPS,
+        help="Set a variable of the job, over what it and the inventory say; may be given again.",
+    ),
+]  # fmt: skip
+
+
 class Course(msgspec.Struct, frozen=True):
     """Which steps of a job are done, and with what variables."""
 
-    variables: Annotated[
-        list[str],
-        typer.Option(
-            "-e", "--var", metavar="NAME=VALUE", callback=variable, rich_help_panel=_STEPS,
-            help="Set a variable of the job, over what it and the inventory say; may be given again.",
-        ),
-    ] = msgspec.field(default_factory=list)  # fmt: skip
+    variables: JobVariables = msgspec.field(default_factory=list)
     tags: Annotated[
         list[str],
         typer.Option("--tags", metavar="TAG,...", rich_help_panel=_STEPS, help="Only steps that have one of these."),

@@ -43,13 +43,17 @@ from fleetctl.views import BatchLines, Consumer, Footer, NotOk, Screen, Underway
 
 
 def carry_out(
-    operation: AnyOperation | Callable[[Sequence[Host]], AnyOperation], orders: Orders, stdin: int | None = None
+    operation: AnyOperation | Callable[[Sequence[Host]], AnyOperation],
+    orders: Orders,
+    stdin: int | None = None,
+    check: Callable[[Sequence[Host]], None] | None = None,
 ) -> int:
     """Do the operation on the selected hosts and show it. Returns: the process's exit code.
 
     Args:
         operation: itself, or what makes it when the hosts are known.
         stdin: a descriptor that remote commands read from; it is closed in the end.
+        check: takes the hosts before anything else is done, and raises when that must not be.
 
     Raises: UsageError and its kinds, before anything was contacted.
     """
@@ -66,6 +70,8 @@ def carry_out(
     choose = fleet.places if dry else fleet.hosts
     hosts = choose(*wanted(selection), exclude=unwanted(selection), arrange=order_of(orders.limits))
     warn_about(hosts)
+    if check is not None:
+        check(hosts)
     made = operation(hosts) if callable(operation) else operation
     if not output.dry_run and not output.yes:
         agree(made, [host.name for host in hosts], guards, settings.confirm)

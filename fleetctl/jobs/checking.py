@@ -14,7 +14,7 @@ import msgspec
 
 from fleetctl.errors import TemplateFailed
 from fleetctl.inventory.document import told
-from fleetctl.jobs.finding import Findings, Notes, Spot, spot_of
+from fleetctl.jobs.finding import Findings, Notes, Spot, spot_of, spots_of_conditions
 from fleetctl.jobs.foreseeing import Foresight, parsed
 from fleetctl.jobs.known import Known, Variables, hosts_in_short
 from fleetctl.jobs.language import Get, Job, Local, Set, Step, TemplateFile
@@ -71,7 +71,7 @@ def _check_head(notes: Notes, job: Job, known: Known) -> None:
     for one in (*inside(("env",), job.head.env), Text(("cwd",), job.head.cwd)):
         check_text(notes, spot.at(*one.place), one.text, known)
     for text in ("name", "targets", "policy"):
-        for one in inside((text,), msgspec.to_builtins(getattr(job.head, text)), templates=False):
+        for one in inside((text,), getattr(job.head, text), templates=False):
             check_text(notes, spot.at(*one.place), one.text, known)
     _check_circles(notes, job)
 
@@ -120,8 +120,8 @@ class _StepCheck:
         self._check_loop()
         own = frozenset({"item", "index"} if how.loop is not None else ())
         self._known = msgspec.structs.replace(known, own=own)
-        for number, condition in enumerate(how.when):
-            self._take(Text(("when", f"[{number}]"), condition))
+        for spot, condition in zip(spots_of_conditions(self._step), how.when, strict=True):
+            check_text(self._notes, spot, condition, self._known, self._sure)
             self._sure |= _ensured(condition)
         self._narrow()
         for text in (*self._surroundings(), *of_modifiers(how), *of_action(self._step)):

@@ -67,18 +67,18 @@ def only(document: Document, place: Place, value: Any, kind: type[msgspec.Struct
 
 def _converted(document: Document, place: Place, raw: Any, wanted: Any) -> Any:
     """UNSET when it is wrong, which is told."""
-    plain = _plain(wanted)
-    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+    kind = plain(wanted)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         content = section(document, place, raw)
-        refuse_unknown(document, place, content, plain.__struct_fields__)
-        return plain(**read(document, place, content, plain))
-    if get_origin(plain) is dict and isinstance(raw, dict):
+        refuse_unknown(document, place, content, kind.__struct_fields__)
+        return kind(**read(document, place, content, kind))
+    if get_origin(kind) is dict and isinstance(raw, dict):
         return _mapping(document, place, raw, wanted)
     try:
-        is_word_for_list = get_origin(plain) is tuple and not isinstance(raw, list)
+        is_word_for_list = get_origin(kind) is tuple and not isinstance(raw, list)
         return msgspec.convert([raw] if is_word_for_list else bare(raw), wanted, dec_hook=from_yaml)
     except msgspec.ValidationError as error:
-        inner, message = explained(error, _choices(plain))
+        inner, message = explained(error, _choices(kind))
         there = (*place, *inner) if isinstance(raw, list) else place
         document.complain(there, _in_other_words(place[-1], message, at(document, there)))
         return msgspec.UNSET
@@ -131,10 +131,10 @@ def _types(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {field.name: field.type for field in msgspec.structs.fields(kind)}
 
 
-def _plain(wanted: Any) -> Any:
+def plain(wanted: Any) -> Any:
     """The type without what is said about it."""
     return wanted.__origin__ if hasattr(wanted, "__metadata__") else wanted
 
 
-def _choices(plain: Any) -> tuple[str, ...]:
-    return get_args(plain) if get_origin(plain) is Literal else ()
+def _choices(kind: Any) -> tuple[str, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()

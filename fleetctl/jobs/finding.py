@@ -35,7 +35,17 @@ class Spot(msgspec.Struct, frozen=True):
 
 
 def spot_of(step: Step) -> Spot:
-    return Spot(step.file, tuple(_KEYS.findall(step.path)), step.line)
+    return _spot(step.file, step.line, step.path)
+
+
+def spots_of_conditions(step: Step) -> list[Spot]:
+    """Of each of its conditions: the first ones may be those of includes."""
+    own = range(len(step.how.when) - len(step.inherited))
+    return [*(_spot(*one) for one in step.inherited), *(spot_of(step).at("when", f"[{number}]") for number in own)]
+
+
+def _spot(file: str, line: int, path: str) -> Spot:
+    return Spot(file, tuple(_KEYS.findall(path)), line)
 
 
 class Notes:

@@ -11,7 +11,7 @@ import msgspec
 from fleetctl.errors import Problem
 from fleetctl.inventory.document import Document, Limits, Place, told
 from fleetctl.jobs.fields import at
-from fleetctl.jobs.language import Include, Modifiers
+from fleetctl.jobs.language import Include, Modifiers, Step
 from fleetctl.jobs.steps import Written, read_step
 from fleetctl.jobs.texts import beside
 
@@ -89,9 +89,7 @@ class Library:
         if document.value is None and document.problems:
             return
         for step in self.steps(document, (), document.value, (*chain, same)):
-            yield msgspec.structs.replace(
-                step, step=msgspec.structs.replace(step.step, how=_under(written.step.how, step.step.how))
-            )
+            yield msgspec.structs.replace(step, step=_under(written.step, step.step))
 
 
 def _refuse_others(written: Written) -> None:
@@ -101,11 +99,14 @@ def _refuse_others(written: Written) -> None:
             written.document.complain((*written.place, name), f"cannot be said of an include: {hint}")
 
 
-def _under(around: Modifiers, how: Modifiers) -> Modifiers:
-    """A step's modifiers, with those of the include that brings it."""
-    return msgspec.structs.replace(
+def _under(include: Step, step: Step) -> Step:
+    """A step with what the include says that brings it."""
+    around, how = include.how, step.how
+    here = [(include.file, include.line, f"{include.path}.when[{number}]") for number in range(len(around.when))]
+    modifiers = msgspec.structs.replace(
         how,
         when=(*around.when, *how.when),
         tags=tuple(dict.fromkeys((*around.tags, *how.tags))),
         sudo=around.sudo if how.sudo is None else how.sudo,
     )
+    return msgspec.structs.replace(step, how=modifiers, inherited=(*here, *step.inherited))

@@ -216,6 +216,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         file: the file that it stands in.
         line: its 1-based line there.
         path: the keys that lead to it there: `steps[3]`, or `[3]` in a file that is included.
+        inherited: where the first of its conditions stand, if those are of includes: file, line and path of each.
     """
 
     name: str
@@ -224,6 +225,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""
     line: int = 0
     path: str = ""
+    inherited: tuple[tuple[str, int, str], ...] = ()
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from fleetctl.errors import JobError
+from fleetctl.errors import JobError, Problem
 from fleetctl.inventory.document import Document, Section
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.jobs.fields import at, check_variables, read, refuse_unknown, section
@@ -23,14 +23,26 @@ from fleetctl.jobs.steps import Written
 _KEYS = (*Head.__struct_fields__, "steps", "handlers")
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """A job, as far as it can be read, and every problem of its file and those that it includes."""
+
+    job: Job
+    problems: list[Problem]
+
+
 def load_job(path: Path) -> Job:
-    """The job that a file describes. Raises: JobError with every problem of the file and those that it includes."""
+    """The job that a file describes. Raises: JobError with every problem."""
+    reading = read_job(path)
+    if reading.problems:
+        raise JobError(reading.problems)
+    return reading.job
+
+
+def read_job(path: Path) -> Reading:
+    """For who can do with a part of a job."""
     library = Library()
-    document = library.open(path)
-    job = _job(document, library)
-    if problems := library.problems():
-        raise JobError(problems)
-    return job
+    job = _job(library.open(path), library)
+    return Reading(job, library.problems())
 
 
 def _job(document: Document, library: Library) -> Job:

@@ -57,6 +57,9 @@ def inside(place: Place, value: Any, *, templates: bool = True) -> Iterator[Text
         case dict():
             for key, one in value.items():
                 yield from inside((*place, key), one, templates=templates)
+        case msgspec.Struct():
+            for key in value.__struct_fields__:
+                yield from inside((*place, key), getattr(value, key), templates=templates)
         case list() | tuple():
             for number, one in enumerate(value):
                 yield from inside((*place, f"[{number}]"), one, templates=templates)
