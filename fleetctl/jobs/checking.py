@@ -64,7 +64,7 @@ def _check_head(notes: Notes, job: Job, known: Known) -> None:
     """Its variables are worked out when they are asked for, whatever is known by then."""
     spot = Spot(job.file)
     some_time = msgspec.structs.replace(
-        known, vars=known.vars | known.later.keys(), steps=frozenset(known.steps_later), certain=False
+        known, vars=known.vars | known.later.keys(), steps=frozenset(known.steps_later), certain=lambda: False
     )
     for one in inside(("vars",), job.head.vars):
         check_text(notes, spot.at(*one.place), one.text, some_time)
@@ -142,6 +142,8 @@ class _StepCheck:
         for one in wanted(self._step, self._foresight):
             spot = self._spot.at(*one.place)
             if mistake := one.mistake(self._step.action):
+                if not self._foresight.takers(self._step):
+                    continue
                 note = self._notes.warning if made_here else self._notes.problem
                 note(spot, f"{mistake}, for {hosts_in_short(one.hosts)}" if one.hosts else mistake, one.text)
             elif isinstance(self._step.action, TemplateFile):
@@ -161,8 +163,11 @@ class _StepCheck:
     def _narrow(self) -> None:
         """From here on it is about the hosts that do it."""
         if self._step.how.when:
-            hosts, certain = self._foresight.takers(self._step)
-            self._known = msgspec.structs.replace(self._known, inventory=Variables(hosts), certain=certain)
+            foresight, step = self._foresight, self._step
+            takers = self._known.inventory.of(lambda: foresight.takers(step))
+            self._known = msgspec.structs.replace(
+                self._known, inventory=takers, certain=lambda: foresight.knows_conditions(step)
+            )
 
     def _check_loop(self) -> None:
         loop = self._step.how.loop
@@ -179,7 +184,8 @@ class _StepCheck:
     def _bad_loops(self, loop: Expression) -> dict[str, list[str]]:
         """What is wrong with it, with the hosts."""
         found: dict[str, list[str]] = {}
-        for host in self._foresight.hosts:
+        hosts = self._foresight.hosts if parsed(loop).free else self._foresight.hosts[:1]
+        for host in hosts:
             try:
                 items = self._foresight.on(host).value(loop)
             except TemplateFailed:

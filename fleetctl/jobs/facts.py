@@ -78,9 +78,6 @@ _NO_DISK = re.compile(r"tmpfs|devtmpfs|udev|none|shm|run|dev|devfs|efivarfs|squa
 _NUMBER = re.compile(r"\d{1,18}")
 _BOOTED = re.compile(r"(\d{1,18})\D+(\d{1,18})")
 
-FACTS = ("arch", "boot_id", "cpus", "disks", "hostname", "kernel", "memory", "os", "python", "uptime")
-"""What `facts` has, on every host."""
-
 
 def gather(session: AnySession, cancel: Cancel) -> dict[str, Any]:
     """Returns: all of FACTS. Raises: StepFailed when the answer is none, and what `Session.run` raises."""

@@ -56,7 +56,13 @@ def read(document: Document, place: Place, content: Section, kind: type[msgspec.
 def missing(content: Iterable[str], kind: type[msgspec.Struct]) -> list[str]:
     """The fields that must be given, and are not."""
     given = set(content)
-    return [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in given]
+    return [name for name in required(kind) if name not in given]
+
+
+@cache
+def required(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of a struct that have no default."""
+    return tuple(field.name for field in msgspec.structs.fields(kind) if field.required)
 
 
 def only(document: Document, place: Place, value: Any, kind: type[msgspec.Struct], field: str) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._library = Library()
+        self._lines: dict[Path, list[str]] = {}
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
 
@@ -79,7 +80,17 @@ class Notes:
         if document.value is None:
             return Problem(document.path, spot.line, written(spot.place), message)
         there = _existing(document, spot.place)
-        return Problem(document.path, _line_of(document, document.line(there), offending), written(there), message)
+        line = self._line_of(document, document.line(there), offending)
+        return Problem(document.path, line, written(there), message)
+
+    def _line_of(self, document: Document, first: int, offending: str) -> int:
+        if not offending:
+            return first
+        if document.path not in self._lines:
+            self._lines[document.path] = document.data.decode(errors="replace").splitlines()
+        wanted = re.compile(rf"(?<![\w.]){re.escape(offending)}(?!\w)")
+        following = enumerate(self._lines[document.path][first - 1 :], first)
+        return next((number for number, line in following if wanted.search(line)), first)
 
 
 def _existing(document: Document, place: Place) -> Place:
@@ -93,11 +104,3 @@ def _existing(document: Document, place: Place) -> Place:
         else:
             return place[:length]
     return place
-
-
-def _line_of(document: Document, first: int, offending: str) -> int:
-    if not offending:
-        return first
-    lines = document.data.decode(errors="replace").splitlines()
-    wanted = re.compile(rf"(?<![\w.]){re.escape(offending)}(?!\w)")
-    return next((number for number, line in enumerate(lines[first - 1 :], first) if wanted.search(line)), first)

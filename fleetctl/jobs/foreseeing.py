@@ -44,13 +44,13 @@ class Foresight:
             self._renderers[host.name] = Values(self._played, host, Facts(_unknown)).renderer()
         return self._renderers[host.name]
 
-    def takers(self, step: Step) -> tuple[Sequence[Host], bool]:
-        """The hosts on which its conditions are not known to be false, and whether they are known to be true there."""
+    def takers(self, step: Step) -> Sequence[Host]:
+        """The hosts on which its conditions are not known to be false."""
         known = [one for one in step.how.when if self.knows(one)]
-        hosts = (
-            [host for host in self.hosts if all(self._may_hold(one, host) for one in known)] if known else self.hosts
-        )
-        return hosts, len(known) == len(step.how.when)
+        return [host for host in self.hosts if all(self._may_hold(one, host) for one in known)] if known else self.hosts
+
+    def knows_conditions(self, step: Step) -> bool:
+        return all(map(self.knows, step.how.when))
 
     def items(self, step: Step, host: Host) -> list[Any] | None:
         """What its loop goes through; nothing where that cannot be known, or is no list."""

@@ -93,8 +93,9 @@ class Library:
 
 
 def _refuse_others(written: Written) -> None:
+    said = at(written.document, written.place)
     for name in Modifiers.__struct_fields__:
-        if name in at(written.document, written.place) and name not in _HANDED_ON:
+        if name in said and name not in _HANDED_ON:
             hint = f"an include takes {', '.join(_HANDED_ON)}; say it in the steps of that file"
             written.document.complain((*written.place, name), f"cannot be said of an include: {hint}")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -27,26 +28,34 @@ _OF_OTHERS = {
     "hostname": "facts.hostname", "groups": "host.groups", "group_names": "host.groups",
 }  # fmt: skip
 _MOST_OF_HOSTS = 120
-_FIXED: dict[Path, Sequence[str]] = {("host",): HOST, ("facts",): FACTS, ("run",): ("id",), ("result",): RESULT}
+_FIXED: dict[Path, Sequence[str]] = {("host",): HOST, ("facts",): tuple(FACTS), ("run",): ("id",), ("result",): RESULT}
 
 
 class Variables:
-    """What the inventory says of the hosts of a job."""
+    """What the inventory says of the hosts of a job.
 
-    def __init__(self, hosts: Sequence[Host]) -> None:
+    Args:
+        takers: those that come to a step; asked for when some lack something.
+    """
+
+    def __init__(self, hosts: Sequence[Host], takers: Callable[[], Sequence[Host]] | None = None) -> None:
         self._hosts = hosts
+        self._takers = takers or (lambda: hosts)
         self._lacking: dict[str, list[str]] = {}
-        self.names = frozenset(name for host in hosts for name in host.vars)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for host in self._hosts for name in host.vars)
+
+    def of(self, takers: Callable[[], Sequence[Host]]) -> Variables:
+        """The same, where some of the hosts alone come to."""
+        narrowed = Variables(self._hosts, takers)
+        narrowed._lacking = self._lacking
+        return narrowed
 
     def some_have(self, path: Path) -> bool:
         """Whether it is a variable that is missing on a few hosts, and not a wrong word."""
         return path[:-1] in {("vars",), ("host", "vars")} and path[-1] in self.names
-
-    def lacking(self, name: str) -> list[str]:
-        """The hosts that do not have a variable."""
-        if name not in self._lacking:
-            self._lacking[name] = [host.name for host in self._hosts if name not in host.vars]
-        return self._lacking[name]
 
     def mistake(self, path: Path, others: Iterable[str] = ()) -> str:
         """What is wrong with a path that ends with the name of a variable; "" when every host has it.
@@ -54,12 +63,18 @@ class Variables:
         Args:
             others: names that could have been meant, too.
         """
-        lacking = self.lacking(path[-1])
-        if not lacking:
+        if not self._all_lacking(path[-1]):
             return ""
-        if len(lacking) < len(self._hosts):
-            return f"{shown(path)} is not defined for {hosts_in_short(lacking)}"
-        return f"{shown(path)} is not defined{_meant(path, sorted({*self.names, *others}))}"
+        takers = [host.name for host in self._takers()]
+        lacking = sorted(set(self._all_lacking(path[-1])) & set(takers))
+        if len(lacking) < len(takers):
+            return f"{shown(path)} is not defined for {hosts_in_short(lacking)}" if lacking else ""
+        return f"{shown(path)} is not defined{_meant(path, sorted({*self.names, *others}))}" if takers else ""
+
+    def _all_lacking(self, name: str) -> list[str]:
+        if name not in self._lacking:
+            self._lacking[name] = [host.name for host in self._hosts if name not in host.vars]
+        return self._lacking[name]
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -72,7 +87,7 @@ class Known(msgspec.Struct, frozen=True):
         later: those that a step further on sets, by its name.
         steps: the results that are registered by then.
         steps_later: those that are registered further on, by the name of their step.
-        certain: it is come to on each of the hosts.
+        certain: says whether it is come to on each of those hosts.
     """
 
     inventory: Variables
@@ -81,7 +96,7 @@ class Known(msgspec.Struct, frozen=True):
     steps: frozenset[str] = frozenset()
     steps_later: Mapping[str, str] = {}
     own: frozenset[str] = frozenset()
-    certain: bool = True
+    certain: Callable[[], bool] = lambda: True
 
     def mistake(self, path: Path) -> str:
         """What is wrong with looking a path up, if its beginning is right; "" when nothing is."""

@@ -50,8 +50,11 @@ class Wanted(msgspec.Struct, frozen=True):
 def wanted(step: Step, foresight: Foresight) -> Iterator[Wanted]:
     """The files that a step wants, as far as that can be known."""
     for place, text in _sources(step):
+        if "{" not in text:
+            yield Wanted(place, text, str(beside(step.file, text)))
+            continue
         found: dict[str, list[str]] = {}
-        takers = foresight.takers(step)[0]
+        takers = foresight.takers(step)
         for host in takers:
             for path in _paths(text, step, host, foresight):
                 found.setdefault(path, []).append(host.name)
@@ -73,7 +76,7 @@ def _sources(step: Step) -> Iterator[tuple[Place, LocalPath]]:
 def _paths(text: LocalPath, step: Step, host: Host, foresight: Foresight) -> set[str]:
     """What it is on a host, for each item of a loop; nothing where that shows only later."""
     renderer = foresight.on(host)
-    if "{" not in text or foresight.knows(text):
+    if foresight.knows(text):
         renderers = [renderer]
     elif foresight.knows(text, {"item", "index"}):
         items = foresight.items(step, host) or []

@@ -37,6 +37,6 @@ def note_missing(notes: Notes, spot: Spot, tree: Parsed, known: Known, sure: Sur
     """Note each look-up that fails; one that fails on a few hosts, and may not be come to there, is no mistake yet."""
     for one in missing(tree, known.mistake, sure):
         at = spot if spot.place else Spot(spot.file, (), one.line)
-        perhaps = known.inventory.some_have(one.path) and (one.perhaps or not known.certain)
+        perhaps = known.inventory.some_have(one.path) and (one.perhaps or not known.certain())
         note = notes.warning if perhaps else notes.problem
         note(at, one.why, shown(one.path))

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from fleetctl.jobs.fields import plain
+from fleetctl.jobs.fields import plain, required
 from fleetctl.jobs.language import ACTIONS, Head, Manner, Modifiers, Set
 from fleetctl.jobs.texts import Mode, PauseText, Seconds, Shares, ShareText
 
@@ -64,22 +64,18 @@ def _action(kind: Any) -> dict[str, Any]:
         short = _properties(kind)[kind.short]
         short.pop("description", None)
         forms.insert(0, short)
-    if not _required(kind):
+    if not required(kind):
         forms.append({"type": "null"})
     return described | {"anyOf": forms}
 
 
 def _mapping(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    required = _required(kind)
+    needed = required(kind)
     return {
         "type": "object",
         "properties": _properties(kind),
         "additionalProperties": False,
-    } | ({"required": required} if required else {})
-
-
-def _required(kind: type[msgspec.Struct]) -> list[str]:
-    return [field.name for field in msgspec.structs.fields(kind) if field.required]
+    } | ({"required": needed} if needed else {})
 
 
 def _properties(kind: type[msgspec.Struct]) -> dict[str, Any]:
