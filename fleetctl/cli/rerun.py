@@ -90,6 +90,7 @@ def rerun(
     """Do again what a run did, where it is not ok yet.
 
     The same words are typed again, in the same directory. What other reruns of the run have made ok is left out.
+    A job is played from its beginning: fleetctl job resume goes on with it where each host stopped.
 
     fleetctl rerun
     fleetctl rerun 20261126-014731-a1b2c3 --unfinished

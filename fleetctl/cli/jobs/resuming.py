@@ -95,10 +95,13 @@ def _check_job(job: Job, newest: RunRecord, left: Mapping[str, Point], *, is_all
 
 def _check_values(job: Job, record: RunRecord, left: Mapping[str, Point]) -> None:
     """Raises: HistoryError when a step that is left needs what is not on record."""
-    lost: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[frozenset[str], tuple[tuple[str, str], ...]], list[str]] = {}
     for host, point in left.items():
-        for step, why in _needed(job, point):
-            lost.setdefault((step, why), []).append(host)
+        alike.setdefault((point.done, tuple(point.lost.items())), []).append(host)
+    lost: dict[tuple[str, str], list[str]] = {}
+    for hosts in alike.values():
+        for step, why in _needed(job, left[hosts[0]]):
+            lost.setdefault((step, why), []).extend(hosts)
     if not lost:
         return
     (step, why), hosts = next(iter(lost.items()))
