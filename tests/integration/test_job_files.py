@@ -49,7 +49,7 @@ def test_scripts_input_and_facts(play: Play, here: Path, far: Path) -> None:
             {"name": "report", "script": {"file": "report.py", "args": ["a b", "{{ host.name }}"], "stdin": "x"}},
             {"name": "as asked", "script": {"file": "report.py", "interpreter": "wc -l"}},
             {"name": "facts", "run": "echo {{ facts.cpus }} {{ facts.user | quote }} {{ facts.disks[0].mount }}"},
-            {"name": "missing", "script": "nowhere.sh", "ignore_errors": True},
+            {"name": "missing", "script": "{{ facts.os }}-nowhere.sh", "ignore_errors": True},
         ]
     )
     assert ends == dict.fromkeys(["fed", "not fed", "report", "as asked", "facts"], "changed") | {"missing": "ignored"}
