@@ -111,11 +111,12 @@ def _port(text: str) -> int:
 
 
 def _at_port(address: str, port: int, seconds: float, scene: Scene) -> _Look:
-    try:
-        with scene.reach.login() as session:
+    with scene.reach.login() as session:
+        try:
             return _Look(session.connects(address, port, min(seconds, _PORT_SECONDS), scene.cancel))
-    except ChannelRefused:
-        return _run(sh(_LOOK_AT_PORT, [address, str(port)]), seconds, scene, "nc, python3, perl and bash")
+        except ChannelRefused:
+            line = sh(_LOOK_AT_PORT, [address, str(port)])
+    return _run(line, seconds, scene, "nc, python3, perl and bash")
 
 
 def _run(line: str, seconds: float, scene: Scene, tools: str = "") -> _Look:
