@@ -202,7 +202,7 @@ def test_a_restarted_host_is_waited_for_until_it_has_booted_anew(
             steps:
             - {name: before, run: echo up}
             - {name: restart, reboot: {within: 60s}, register: restarted}
-            - {name: own, reboot: {command: "echo going; machine-restart"}}
+            - {name: own, reboot: {command: "echo going; restart-machine"}}
             - {name: after, run: "echo {{ steps.restarted.changed }} up again"}
             - {name: refused, reboot: {command: "echo you may not >&2; exit 4"}}
             """,

@@ -1,6 +1,6 @@
-"""A machine that can be restarted: a test's sshd behind a relay that goes away and comes back, with a boot id of its own.
+"""A machine that can be restarted: an sshd behind a relay that goes away and comes back, with a boot id.
 
-Its PATH begins with programs that play its part: `shutdown` and `machine-restart` restart it, `sysctl` tells the boot id.
+Its PATH begins with programs that play their part: what restarts a system restarts it, and `sysctl` tells the boot id.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Machine:
 
     def __enter__(self) -> Self:
         self._programs.mkdir()
-        self._program("shutdown", _RESTART)
-        self._program("machine-restart", _RESTART)
+        for name in ("systemctl", "shutdown", "reboot", "restart-machine"):
+            self._program(name, _RESTART)
         self._program("sysctl", _SYSCTL)
         os.mkfifo(self._fifo)
         self._fifo.chmod(0o666)
