@@ -45,3 +45,8 @@ def cut_off(outcome: Outcome) -> Ending:
     """Of a step that a host began and that has no end: what became of the host."""
     why = reason(msgspec.structs.replace(outcome, step="")).removeprefix(outcome.status).removeprefix(": ")
     return Ending(outcome.status, why, outcome.error.hint if outcome.error is not None else "")
+
+
+def placed(number: int, steps: int, handlers: int) -> str:
+    """Where it stands among all: `step 2/7`, `handler 1/2`."""
+    return f"step {number}/{steps}" if number <= steps else f"handler {number - steps}/{handlers}"

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
-import msgspec
-
-from fleetctl.events import (
-    BatchStarted,
-    Event,
-    HostFinished,
-    Outcome,
-    Output,
-    RunFinished,
-    RunStarted,
-    Status,
-    StepFinished,
-    StepStarted,
-)
+from fleetctl.events import BatchStarted, Event, HostFinished, RunFinished, RunStarted, StepFinished, StepStarted
 from fleetctl.nodes import fold
 from fleetctl.views.fold import FoldView
 from fleetctl.views.layout import Layout
@@ -26,48 +12,11 @@ from fleetctl.views.neutral import sanitize
 from fleetctl.views.passing import Passing
 from fleetctl.views.quoting import Quoting
 from fleetctl.views.screen import Screen
-from fleetctl.views.spool import Result, Spool
-from fleetctl.views.step_words import ORDER, Ending, colour_of, cut_off, ending_of
+from fleetctl.views.spool import Spool
+from fleetctl.views.step_groups import Block, Group, StepGroups
+from fleetctl.views.step_words import colour_of, placed
 
 _INDENT = "    "
-_SAID = Outcome(Status.OK)
-"""Of what was said in a step nothing else matters."""
-
-
-class _Group(msgspec.Struct):
-    """Hosts for which a step ended alike; `like` is what each of them said."""
-
-    like: Result
-    ending: Ending
-    hosts: list[str] = msgspec.field(default_factory=list)
-
-    @property
-    def order(self) -> tuple[bool, int, str]:
-        return self.ending.is_fine, -len(self.hosts), fold(self.hosts)
-
-
-class _Block(msgspec.Struct):
-    """A step, and the hosts that have come to its end."""
-
-    name: str
-    groups: dict[tuple[bytes, bytes, Ending], _Group] = msgspec.field(default_factory=dict)
-
-    def sort_in(self, result: Result, ending: Ending) -> bool:
-        """Returns: whether it is the first of its kind, whose words are kept."""
-        likeness = (result.stdout.digest, result.stderr.digest, ending)
-        group = self.groups.setdefault(likeness, _Group(result, ending))
-        group.hosts.append(result.host)
-        return group.like is result
-
-    def in_order(self) -> list[_Group]:
-        """What is not fine first, then the largest."""
-        return sorted(self.groups.values(), key=lambda group: group.order)
-
-    def counts(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for group in self.groups.values():
-            counts[group.ending.word] += len(group.hosts)
-        return counts
 
 
 class StepsView:
@@ -86,8 +35,7 @@ class StepsView:
         self._handlers: tuple[str, ...] = ()
         self._passing = Passing((), 0)
         self._batch = ""
-        self._blocks: dict[int, _Block] = {}
-        self._under_way: dict[str, StepStarted] = {}
+        self._groups = StepGroups(self._spool)
 
     def show(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -110,20 +58,13 @@ class StepsView:
         self._gather(event.hosts)
 
     def _note(self, event: Event) -> None:
+        self._groups.note(event)
         match event:
-            case Output():
-                self._spool.add(event)
             case StepStarted(host=host, number=number):
-                self._under_way[host] = event
                 self._tell(self._passing.move(host, number - 1))
-            case StepFinished(host=host, number=number, step=name):
-                self._under_way.pop(host, None)
-                self._end(host, number, name, ending_of(event))
+            case StepFinished(host=host, number=number):
                 self._tell(self._passing.move(host, number))
-            case HostFinished(host=host, outcome=outcome):
-                step = self._under_way.pop(host, None)
-                if step is not None:
-                    self._end(host, step.number, step.step, cut_off(outcome))
+            case HostFinished(host=host):
                 self._tell(self._passing.leave(host))
             case BatchStarted(number=number, batches=batches, hosts=hosts):
                 self._tell(self._passing.rest())
@@ -135,38 +76,28 @@ class StepsView:
     def _gather(self, hosts: Iterable[str]) -> None:
         self._passing = Passing(hosts, len(self._steps) + len(self._handlers))
 
-    def _end(self, host: str, number: int, name: str, ending: Ending) -> None:
-        result = self._spool.finish(host, _SAID)
-        if not self._blocks.setdefault(number, _Block(name)).sort_in(result, ending):
-            self._spool.forget(result)
-
     def _tell(self, numbers: Iterable[int]) -> None:
         """Steps that nobody came to are passed over in silence."""
         for number in numbers:
-            block = self._blocks.pop(number, None)
+            block = self._groups.take(number)
             if block is not None:
                 self._show_block(number, block)
 
-    def _show_block(self, number: int, block: _Block) -> None:
-        groups, counts = block.in_order(), block.counts()
-        told = ", ".join(f"{counts[word]} {word}" for word in ORDER if word in counts)
-        alone = groups[0] if len(groups) == 1 else None
-        in_one_line = alone is not None and alone.ending.is_fine and not alone.like.spoke
-        why = f": {sanitize(alone.ending.why)}" if alone is not None and in_one_line and alone.ending.why else ""
-        self._put(f"{self._title(number, block.name)} · {told}{why}\n")
+    def _show_block(self, number: int, block: Block) -> None:
+        groups = block.in_order()
+        alone = groups[0] if len(groups) == 1 and groups[0].ending.is_fine and not groups[0].like.spoke else None
+        why = f": {sanitize(alone.ending.why)}" if alone is not None and alone.ending.why else ""
+        self._put(f"{self._title(number, block.name)} · {block.told}{why}\n")
         for group in groups:
-            if not in_one_line:
+            if alone is None:
                 self._show_group(group)
             self._spool.forget(group.like)
 
     def _title(self, number: int, name: str) -> str:
-        kind, place, names = "step", number, self._steps
-        if number > len(self._steps):
-            kind, place, names = "handler", number - len(self._steps), self._handlers
-        words = f"{kind} {place}/{len(names)}  {sanitize(name)}"
+        words = f"{placed(number, len(self._steps), len(self._handlers))}  {sanitize(name)}"
         return self._screen.paint(words, "1", out=True) + self._batch
 
-    def _show_group(self, group: _Group) -> None:
+    def _show_group(self, group: Group) -> None:
         word = self._screen.paint(group.ending.word, colour_of(group.ending.word), out=True)
         why = f": {sanitize(group.ending.why)}" if group.ending.why else ""
         self._put(f"  {fold(group.hosts)} ({len(group.hosts)}) · {word}{why}\n")

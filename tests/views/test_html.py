@@ -18,6 +18,8 @@ from fleetctl.events import (
     Output,
     RunFinished,
     Status,
+    StepCounts,
+    StepStatus,
     Totals,
     Transferred,
 )
@@ -25,6 +27,7 @@ from fleetctl.views.html import charts
 from fleetctl.views.html.report import HtmlReport
 from tests.support.showing import begun, ended, over, refused, run_of, runs, said
 from tests.support.told_runs import told
+from tests.views.playing import finished, job_runs, started, step
 
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -69,7 +72,7 @@ def read(events: Iterable[Event]) -> Reading:
     return Reading(page_of(events))
 
 
-@given(runs())
+@given(runs() | job_runs())
 @settings(max_examples=40)
 def test_whatever_hosts_send_is_text_and_every_host_has_a_row(run: list[Event]) -> None:
     page = page_of(run)
@@ -221,3 +224,53 @@ def test_output_in_pieces_and_on_both_streams_is_joined() -> None:
     events: list[Event] = [begun("a"), said("a", "one "), Output(host="a", stream="stderr", data=b"oops\n")]
     reading = read(over([*events, said("a", "line\n"), ended("a")]))
     assert (reading.texts["stdout"], reading.texts["stderr"]) == (["one line\n"], ["oops\n"])
+
+
+def test_a_job_is_told_step_by_step_with_a_mark_for_each_step_of_each_host() -> None:
+    hint = ErrorFacts("x", "it does not <start>", hint="look at journalctl")
+    events: list[Event] = [
+        started("web01", "web02"),
+        HostStarted(host="web01"),
+        HostStarted(host="web02"),
+        *step("web01", 1, "got it\n", seconds=0.5),
+        *step("web02", 1, "got it\n", seconds=2.0),
+        *step("web01", 2, status=StepStatus.SKIPPED, why="creates: /etc/x is there"),
+        *step("web02", 2, "try\n", StepStatus.FAILED, err="badly", exit_code=1, error=hint),
+        *step("web01", 4),
+        finished("web01", StepCounts(changed=2, skipped=1)),
+        finished("web02", StepCounts(changed=1, failed=1), Status.FAILED, "restart nginx", exit_code=1),
+    ]
+    page = page_of(over(events))
+    steps = re.findall(r'<span class="place">(.*?)</span> (.*?) <small>(.*?)</small>', page)
+    assert steps == [
+        ("step 1/3", "fetch", "2 changed, 2.0 s at most"),
+        ("step 2/3", "restart nginx", "1 skipped, 1 failed, 0 ms at most"),
+        ("handler 1/1", "reload", "1 changed, 0 ms at most"),
+    ]
+    cards = re.findall(r'<details class="card" id="output-(\d)"( open)?>\n<summary>(.*?)</summary>', page)
+    assert [(number, bool(is_open), re.sub("<.*?>", "", summary)) for number, is_open, summary in cards] == [
+        ("1", False, "2 web[01-02] changed"),
+        ("2", True, "1 web02 failed: exit 1: it does not &lt;start&gt;"),
+        ("3", False, "1 web01 skipped: creates: /etc/x is there"),
+        ("4", False, "1 web01 changed"),
+    ]
+    assert "→ look at journalctl" in page
+    assert re.findall(r'data-groups="(.*?)"', page) == ["1 3 4", "2 1"]
+    marks = re.findall(r'<rect class="f-(\w+)" x="([0-9.]+)%" width="25.00%" height="100%"><title>(.*?)</title>', page)
+    assert marks == [
+        ("changed", "0.00", "fetch: changed, 0.50 s"),
+        ("skipped", "25.00", "restart nginx: skipped, 0 ms: creates: /etc/x is there"),
+        ("changed", "75.00", "reload: changed, 0 ms"),
+        ("changed", "0.00", "fetch: changed, 2.0 s"),
+        ("failed", "25.00", "restart nginx: failed, 0 ms: exit 1: it does not &lt;start&gt;"),
+    ]
+
+
+def test_of_a_step_in_which_everybody_says_something_else_only_some_are_shown() -> None:
+    hosts = [f"h{n}" for n in range(130)]
+    events: list[Event] = [started(*hosts)]
+    for host in hosts:
+        events += step(host, 1, host)
+    page = page_of(over(events))
+    assert page.count('class="card"') == 100
+    assert "… 30 different results more are not on this page: fleetctl show r1" in page

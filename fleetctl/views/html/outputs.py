@@ -7,11 +7,12 @@ from itertools import islice
 
 import msgspec
 
-from fleetctl.events import Status
+from fleetctl.nodes import fold
 from fleetctl.views.diff import Differ, Incomparable
 from fleetctl.views.grouping import Group
 from fleetctl.views.neutral import sanitize, sanitize_line, spell_out
 from fleetctl.views.spool import Kept, Result, Spool
+from fleetctl.views.step_groups import Group as StepGroup
 
 _PAGE = 4 * 1024 * 1024
 """Bytes of output that a page shows in all, whatever the number of hosts."""
@@ -41,6 +42,7 @@ class Card(msgspec.Struct, frozen=True):
 
     Args:
         sample: one of its hosts.
+        status: of the hosts, or of the step.
         changes: against what the largest group said; none where all of it says as much.
         more_changes: lines of these that are left out.
     """
@@ -49,12 +51,30 @@ class Card(msgspec.Struct, frozen=True):
     names: str
     sample: str
     count: int
-    status: Status
+    status: str
     why: str
     stdout: Excerpt
     stderr: Excerpt
     changes: tuple[Change, ...] = ()
     more_changes: int = 0
+    hint: str = ""
+    is_open: bool = False
+
+
+class Section(msgspec.Struct, frozen=True):
+    """Cards under a heading: those of a step, or all of a run that is no job.
+
+    Args:
+        place: `step 2/7`; "" where there is but one section.
+        told: how many hosts ended how, and how long it took.
+        left_out: groups that have no card.
+    """
+
+    cards: tuple[Card, ...]
+    place: str = ""
+    name: str = ""
+    told: str = ""
+    left_out: int = 0
 
 
 class Cards:
@@ -70,7 +90,7 @@ class Cards:
         changes = self._changes(largest, like)
         return Card(
             number=number,
-            names=names if len(names) <= _LONGEST_NAMES else f"{names[:_LONGEST_NAMES]}…",
+            names=_short(names),
             sample=group.hosts[0],
             count=len(group.hosts),
             status=like.outcome.status,
@@ -79,6 +99,23 @@ class Cards:
             stderr=self._excerpt(like.stderr),
             changes=changes[:_MOST_CHANGES],
             more_changes=max(0, len(changes) - _MOST_CHANGES),
+            is_open=number == 1,
+        )
+
+    def step_card(self, number: int, group: StepGroup) -> Card:
+        """Of a step: what went wrong stands open."""
+        like, ending = group.like, group.ending
+        return Card(
+            number=number,
+            names=_short(fold(group.hosts)),
+            sample=group.hosts[0],
+            count=len(group.hosts),
+            status=ending.word,
+            why=sanitize(": ".join(filter(None, (ending.word, ending.why)))),
+            stdout=self._excerpt(like.stdout),
+            stderr=self._excerpt(like.stderr),
+            hint=sanitize(ending.hint),
+            is_open=not ending.is_fine,
         )
 
     def _excerpt(self, kept: Kept) -> Excerpt:
@@ -101,6 +138,10 @@ class Cards:
         if not any(line.startswith(b" ") for line in hunks):  # they have nothing in common
             return ()
         return tuple(islice(_marked(hunks, self._room), _MOST_CHANGES * 100))
+
+
+def _short(names: str) -> str:
+    return names if len(names) <= _LONGEST_NAMES else f"{names[:_LONGEST_NAMES]}…"
 
 
 def _marked(hunks: list[bytes], room: int) -> Iterator[Change]:

@@ -6,7 +6,7 @@ const body = document.querySelector("tbody");
 const chips = [...document.querySelectorAll(".chip")];
 const cards = [...document.querySelectorAll(".card")];
 const rows = [...body.rows].map((element, place) => ({
-  element, place, status: element.dataset.status, group: Number(element.dataset.group),
+  element, place, status: element.dataset.status, groups: element.dataset.groups.split(" ").filter(Boolean).map(Number),
   cells: [...element.cells].slice(0, 5).map((cell) => cell.textContent),
 }));
 
@@ -17,7 +17,7 @@ const cardTexts = cards.map(() => ({}));
 function isWanted(row, wanted, statuses) {
   if (statuses.size && !statuses.has(row.status)) return false;
   return wanted.every((word) => textOf(row, row.element).includes(word) ||
-    (row.group && textOf(cardTexts[row.group - 1], cards[row.group - 1]).includes(word)));
+    row.groups.some((group) => textOf(cardTexts[group - 1], cards[group - 1]).includes(word)));
 }
 
 function filter() {
@@ -29,7 +29,7 @@ function filter() {
     row.element.hidden = !isWanted(row, wanted, statuses);
     if (!row.element.hidden) {
       shown += 1;
-      groups.add(row.group);
+      for (const group of row.groups) groups.add(group);
     }
   }
   cards.forEach((card, n) => { card.hidden = !groups.has(n + 1); });

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from fleetctl import __version__
 from fleetctl.durations import elapsed
 from fleetctl.views.html import charts
-from fleetctl.views.html.outputs import Card
+from fleetctl.views.html.outputs import Section
 from fleetctl.views.html.rows import Row
 
 _HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True):
     progress: charts.Progress
     span: float
     rows: tuple[Row, ...]
-    cards: tuple[Card, ...]
+    sections: tuple[Section, ...]
 
 
 def render(report: Report) -> Iterator[str]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 
+from fleetctl.durations import elapsed
 from fleetctl.events import Event, HostFinished, Output, RunFinished, RunStarted, Status
 from fleetctl.views.grouping import Groups
 from fleetctl.views.html import charts
-from fleetctl.views.html.outputs import Card, Cards
+from fleetctl.views.html.outputs import Cards, Section
 from fleetctl.views.html.page import Report, render
 from fleetctl.views.html.rows import Hosts
 from fleetctl.views.neutral import sanitize
 from fleetctl.views.spool import Spool
+from fleetctl.views.step_groups import StepGroups
+from fleetctl.views.step_words import placed
 from fleetctl.views.tally import Tally
 
 _SHORTEST_SPAN = 0.01
+_MOST_GROUPS = 100
 
 
 class HtmlReport:
@@ -34,14 +39,20 @@ class HtmlReport:
         self._spool = Spool()
         self._hosts = Hosts()
         self._groups = Groups()
+        self._steps: StepGroups | None = None
         self._files = Tally()
 
     def show(self, event: Event) -> None:
         self._hosts.note(event)
         self._files.note(event)
         match event:
-            case RunStarted():
+            case RunStarted(steps=steps):
                 self._begun = event
+                self._steps = StepGroups(self._spool) if steps else None
+            case _ if self._steps is not None and not isinstance(event, RunFinished):
+                ended = self._steps.note(event)
+                if ended is not None:
+                    self._hosts.note_step(ended)
             case Output():
                 self._spool.add(event)
             case HostFinished(host=host, outcome=outcome):
@@ -56,7 +67,7 @@ class HtmlReport:
     def _report(self, begun: RunStarted, over: RunFinished) -> Report:
         ends = [self._hosts.ended[host] for host in begun.hosts if host in self._hosts.ended]
         span = max([over.at, _SHORTEST_SPAN, *(end.at for end in ends)])
-        cards, numbers = self._cards()
+        sections, numbers = self._by_step(begun, self._steps) if self._steps is not None else self._by_host()
         times = [(end.at, end.outcome.status is Status.OK) for end in ends]
         took = [
             (end.outcome.seconds, end.outcome.status is Status.OK)
@@ -76,18 +87,38 @@ class HtmlReport:
             durations=charts.durations(took),
             progress=charts.progress(times, span, len(begun.hosts)),
             span=span,
-            rows=tuple(self._hosts.row(end.host, span, numbers.get(end.host, 0)) for end in ends),
-            cards=cards,
+            rows=tuple(self._hosts.row(end.host, span, tuple(numbers.get(end.host, ()))) for end in ends),
+            sections=sections,
         )
 
-    def _cards(self) -> tuple[tuple[Card, ...], dict[str, int]]:
+    def _by_host(self) -> tuple[tuple[Section, ...], dict[str, list[int]]]:
         """The groups that have something to show, and the number of its group for each host."""
         named = [one for one in self._groups.by_size() if one[1].like.spoke or one[1].like.outcome.totals is None]
         makes = Cards(self._spool, 2 * len(named))
         cards = tuple(
             makes.card(number, names, group, named[0][1].like) for number, (names, group) in enumerate(named, 1)
         )
-        return cards, {host: number for number, (_, group) in enumerate(named, 1) for host in group.hosts}
+        numbers = {host: [number] for number, (_, group) in enumerate(named, 1) for host in group.hosts}
+        return (Section(cards),) if cards else (), numbers
+
+    def _by_step(self, begun: RunStarted, steps: StepGroups) -> tuple[tuple[Section, ...], dict[str, list[int]]]:
+        """The same for each step of a job; of a step with a great many groups the first."""
+        counts = len(begun.steps), len(begun.handlers)
+        blocks = [(number, block) for number in range(1, sum(counts) + 1) if (block := steps.take(number)) is not None]
+        groups = {number: block.in_order() for number, block in blocks}
+        makes = Cards(self._spool, 2 * sum(min(_MOST_GROUPS, len(each)) for each in groups.values()))
+        sections, numbers, free = [], dict[str, list[int]](), count(1)
+        for number, block in blocks:
+            shown = list(zip(groups[number][:_MOST_GROUPS], free, strict=False))
+            for group, card in shown:
+                for host in group.hosts:
+                    known = numbers.setdefault(host, [])
+                    known.insert(len(known) if group.ending.is_fine else 0, card)  # it is led to the first of them
+            cards = tuple(makes.step_card(card, group) for group, card in shown)
+            told = f"{block.told}, {elapsed(block.slowest)} at most"
+            left_out = len(groups[number]) - len(cards)
+            sections.append(Section(cards, placed(number, *counts), sanitize(block.name), told, left_out))
+        return tuple(sections), numbers
 
     def _remarks(self, over: RunFinished) -> tuple[str, ...]:
         ends = (("cancelled", over.cancelled), ("stopped", over.stopped))

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from fleetctl.durations import elapsed
-from fleetctl.events import Event, HostFinished, HostStarted, Outcome, Status, Totals, Transferred
+from fleetctl.events import Event, HostFinished, HostStarted, Outcome, RunStarted, Status, Totals, Transferred
 from fleetctl.sizes import counted, readable
 from fleetctl.views.neutral import sanitize
 from fleetctl.views.reasons import reason
+from fleetctl.views.step_groups import Ended
 
 _LONGEST_WORDS = 600
 _MOST_FILES = 5
@@ -26,8 +27,22 @@ class Part(msgspec.Struct, frozen=True):
     width: str
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """A step of a job on the row of a host; its place and width in percent."""
+
+    word: str
+    x: str
+    width: str
+    told: str
+
+
 class Row(msgspec.Struct, frozen=True):
-    """All that the table says of a host; `group` is the number of the output it shares, 0 for none."""
+    """All that the table says of a host.
+
+    Args:
+        marks: of a job, how each of its steps ended.
+        groups: the numbers of the outputs that it shares: of a job several.
+    """
 
     host: str
     status: Status
@@ -39,7 +54,8 @@ class Row(msgspec.Struct, frozen=True):
     why: str
     hint: str
     more: tuple[str, ...]
-    group: int
+    marks: tuple[Mark, ...]
+    groups: tuple[int, ...]
 
 
 class Hosts:
@@ -49,9 +65,13 @@ class Hosts:
         self._began: dict[str, float] = {}
         self.ended: dict[str, HostFinished] = {}
         self._files: dict[str, list[str]] = {}
+        self._steps: dict[str, list[Ended]] = {}
+        self._of = 1
 
     def note(self, event: Event) -> None:
         match event:
+            case RunStarted(steps=steps, handlers=handlers):
+                self._of = max(1, len(steps) + len(handlers))
             case HostStarted(host=host, at=at):
                 self._began[host] = at
             case HostFinished(host=host):
@@ -61,11 +81,14 @@ class Hosts:
                 if len(files) < _MOST_FILES:
                     files.append(f"{path}: {error.message}")
 
+    def note_step(self, ended: Ended) -> None:
+        self._steps.setdefault(ended.host, []).append(ended)
+
     def began(self, host: str) -> float | None:
         """Seconds since the run began; None for a host that never was."""
         return self._began.get(host)
 
-    def row(self, host: str, span: float, group: int) -> Row:
+    def row(self, host: str, span: float, groups: tuple[int, ...]) -> Row:
         """One of those that ended.
 
         Args:
@@ -85,8 +108,15 @@ class Hosts:
             why=_short(_why(outcome)),
             hint=_short(outcome.error.hint) if outcome.error is not None else "",
             more=tuple(map(_short, self._more(host, outcome))),
-            group=group,
+            marks=tuple(self._mark(ended) for ended in self._steps.get(host, ())),
+            groups=groups,
         )
+
+    def _mark(self, ended: Ended) -> Mark:
+        width = 100 / self._of
+        told = f"{ended.step}: {ended.ending.word}, {elapsed(ended.seconds)}"
+        why = f": {ended.ending.why}" if ended.ending.why else ""
+        return Mark(ended.ending.word, f"{width * (ended.number - 1):.2f}%", f"{width:.2f}%", _short(told + why))
 
     def _lengths(self, end: HostFinished) -> Iterator[tuple[str, float]]:
         began = self._began.get(end.host)
