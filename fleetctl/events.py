@@ -65,6 +65,7 @@ class Totals(msgspec.Struct, frozen=True):
         deleted: removed, because the source has no such file.
         skipped: left out, with a word on why.
         failed: files that could not be moved.
+        made: directories made, those above the destination aside.
     """
 
     files: int = 0
@@ -74,6 +75,7 @@ class Totals(msgspec.Struct, frozen=True):
     skipped: int = 0
     deleted: int = 0
     failed: int = 0
+    made: int = 0
 
 
 class StepStatus(StrEnum):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from fleetctl.cancel import Cancel
+from fleetctl.errors import StepFailed
 from fleetctl.events import ErrorFacts, Outcome, Status, Stream
 from fleetctl.jobs.language import Step
 from fleetctl.jobs.sequence import Sequence
@@ -92,6 +93,17 @@ class Scene(msgspec.Struct, frozen=True):
         host = self.context.host
         shell = '"$SHELL"' if host.elevation is None else "/bin/sh"
         return surrounded(line, {**host.env, **self.env}, self.cwd, shell)
+
+    def given(self, template: str | None) -> str:
+        """Text, worked out; "" where there is none."""
+        return "" if template is None else self.renderer.text(template)
+
+    def place(self, path: str) -> str:
+        """A path on the host, worked out. Raises: StepFailed when nothing is left of it; TemplateFailed."""
+        text = self.renderer.text(path)
+        if not text.strip():
+            raise StepFailed(f"{path!r} comes to no path", hint="is a variable empty?")
+        return text
 
     def local(self, path: str) -> str:
         """A path here, worked out; a relative one is beside the file that the step stands in.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import shlex
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,6 +102,15 @@ class Renderer:
             return template
         return str(self._worked_out(template, lambda: _template(template).render(self._values)))
 
+    def file(self, text: str, path: str) -> str:
+        """The text of a template file with its values. Raises: TemplateFailed with its line, and as above."""
+        try:
+            return _file(text, path).render(self._values)
+        except FleetError:
+            raise
+        except _MISTAKES as error:
+            raise TemplateFailed(f"{path}:{_line(error, path)}: {_said(error)}") from error
+
     def value(self, expression: str) -> Any:
         """What an expression comes to; text in `{{ }}` is one, too. Raises: as above."""
         inside = alone(expression)
@@ -157,6 +167,21 @@ def _said(error: Exception) -> str:
 @functools.lru_cache(maxsize=1024)
 def _template(text: str) -> jinja2.Template:
     return environment().from_string(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _file(text: str, path: str) -> jinja2.Template:
+    """One of which errors tell the file."""
+    known = environment()
+    return known.template_class.from_code(known, known.compile(text, path, path), known.make_globals(None))
+
+
+def _line(error: Exception, path: str) -> int:
+    """Of the template file: the deepest that is on the way to the error."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return error.lineno
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    return lines[-1] if lines else 1
 
 
 @functools.lru_cache(maxsize=1024)

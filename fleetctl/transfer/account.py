@@ -169,6 +169,7 @@ class Account(msgspec.Struct):
             skipped=count("skipped", 0),
             deleted=count("deleted", 0),
             failed=count("failed", 0),
+            made=count("made", 0),
         )
 
     def _error(self) -> ErrorFacts:

@@ -18,7 +18,7 @@ from fleetctl.transfer.means import Means
 from fleetctl.transfer.names import join, parent
 from fleetctl.transfer.new_trees import NewTrees, tar_flags
 from fleetctl.transfer.owners import owner_numbers
-from fleetctl.transfer.plan import Step, is_within, of_same_size, plan
+from fleetctl.transfer.plan import Present, Step, is_within, of_same_size, plan
 from fleetctl.transfer.remote import MOST_ENTRIES, WIDTH, at_home
 from fleetctl.transfer.removal import remove_remote
 from fleetctl.transfer.survey import Survey, parts_of, survey
@@ -79,7 +79,8 @@ class Putting:
             seen = Survey()
             if place.exists:
                 seen = survey(sftp, self._tree.entries, place.of, inside=inside, most=most)
-            same = self._same_content(place, seen) if self._choices.checksum else set()
+            owner = self._owner()
+            same = self._same(place, seen, owner) if self._choices.checksum else set()
             steps = self._plan(seen, same, place.of)
             self._account.expect(
                 sum(step.act == "move" for step in steps), sum(step.entry.size for step in steps if step.act == "move")
@@ -87,7 +88,6 @@ class Putting:
             if self._choices.verify and any(step.act == "move" for step in steps):
                 need_remote_digests(self._session, self._cancel)
             extra = self._extra(seen) if self._choices.delete else {}
-            owner = self._owner()
             if self._choices.dry:
                 self._account.tell(steps, extra, place.of)
             else:
@@ -106,11 +106,20 @@ class Putting:
             shown,
         )
 
-    def _same_content(self, place: Place, seen: Survey) -> set[str]:
-        """The files that are there with the same content already, of those with the same size."""
-        asked = of_same_size(self._tree.entries, seen.present)
+    def _same(self, place: Place, seen: Survey, owner: tuple[int, int] | None) -> set[str]:
+        """The files that are there already, with the same content, and with the mode and the owner that are wanted."""
+        asked = [
+            entry
+            for entry in of_same_size(self._tree.entries, seen.present)
+            if self._is_as_wanted(seen.present[entry.path], owner)
+        ]
         theirs = remote_digests(self._session, [(place.of(entry.path), entry.size) for entry in asked], self._cancel)
         return {entry.path for entry, digest in zip(asked, theirs, strict=True) if digest == self._means.digest(entry)}
+
+    def _is_as_wanted(self, there: Present, owner: tuple[int, int] | None) -> bool:
+        mode = self._destination.mode
+        has_mode = mode is None or there.mode & 0o7777 == mode
+        return has_mode and (owner is None or there.owner in {None, owner})
 
     def _extra(self, seen: Survey) -> dict[str, str]:
         """What is to be deleted: in a directory of the tree, not of the source, and not left out on purpose."""

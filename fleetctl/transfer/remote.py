@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from fleetctl.errors import NameRefused, NoSuchFile, TooMuch, TransferError, WrongKind
-from fleetctl.ssh.sftp.client import Sftp, Steps, Ticket
+from fleetctl.ssh.sftp.client import READ, Sftp, Steps, Ticket
 from fleetctl.ssh.sftp.format import Attributes
 from fleetctl.transfer.choices import Links
 from fleetctl.transfer.names import base, checked, join, stays_inside
@@ -28,6 +28,8 @@ WIDTH = 32
 _MODES = tuple(range(0o1000))
 """One number for all files with the same permissions: of 10,000 on each of 20 hosts that is 6 MB."""
 _LISTINGS_AHEAD = 2
+_PIECE = 32 * 1024
+"""Every server gives so much at a time."""
 _MOST_SILENT = 50
 """Answers in a row that bring no name."""
 _SPELLING = "see the spelling, and what is in the directory; a path that does not begin with / begins at home"
@@ -55,6 +57,21 @@ def at_home(path: str) -> str:
 def look(sftp: Sftp, path: str) -> Steps[Attributes | None]:
     """What a path leads to, links followed; None when nothing is there. Raises: TransferError."""
     return _looked(sftp, path, follow=True)
+
+
+def beginning(sftp: Sftp, path: str, most: int) -> bytes:
+    """The first bytes of a file. Raises: TransferError."""
+    handle = sftp.handle(sftp.result(sftp.open(path, READ)))
+    data = b""
+    try:
+        while len(data) < most:
+            pieces = sftp.data(sftp.result(sftp.read(handle, len(data), min(_PIECE, most - len(data)), path)))
+            if not pieces:
+                break
+            data += b"".join(pieces)
+    finally:
+        sftp.result(sftp.close(handle, path))
+    return data
 
 
 def look_at_all(sftp: Sftp, paths: Sequence[str]) -> list[Attributes | None]:

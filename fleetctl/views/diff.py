@@ -47,10 +47,19 @@ class Differ:
         old, new = self._spool.text(before), self._spool.text(after)
         allowance = _Allowance(min(self._left, _STEPS_OF_A_PAIR))
         try:
-            allowance.spend(_STEPS_A_LINE * (old.count(b"\n") + new.count(b"\n")))
-            return list(_hunks(BytesIO(old).readlines(), BytesIO(new).readlines(), allowance))
+            return _compared(old, new, allowance)
         finally:
             self._left -= allowance.spent
+
+
+def hunks(old: bytes, new: bytes) -> list[bytes]:
+    """The same of a single pair. Raises: Incomparable."""
+    return _compared(old, new, _Allowance(_STEPS_OF_A_PAIR))
+
+
+def _compared(old: bytes, new: bytes, allowance: _Allowance) -> list[bytes]:
+    allowance.spend(_STEPS_A_LINE * (old.count(b"\n") + new.count(b"\n")))
+    return list(_hunks(BytesIO(old).readlines(), BytesIO(new).readlines(), allowance))
 
 
 class _Allowance:

@@ -58,3 +58,117 @@ def test_scripts_input_and_facts(play: Play, here: Path, far: Path) -> None:
     assert said(ran, "report") == "['a b', 'h001'] x\n"
     assert said(ran, "as asked").startswith("3 ")
     assert list(far.iterdir()) == []
+
+
+def test_put_and_template_change_what_differs_and_nothing_else(play: Play, here: Path, far: Path) -> None:
+    (here / "site").mkdir()
+    (here / "site" / "a").write_text("a\n")
+    (here / "site" / "b.log").write_text("b\n")
+    (here / "one.conf").write_text("one\n")
+    (here / "app.conf.j2").write_text("# {{ host.name }}\n{% for n in vars.ports %}port {{ n }}\n{% endfor %}")
+    steps: list[dict[str, Any]] = [
+        {
+            "name": "tree",
+            "put": {"src": "site/", "dest": "{{ vars.far }}/new/site", "mkdir": True, "exclude": ["*.log"]},
+        },
+        {"name": "files", "put": {"src": ["one.conf", "site/b*"], "dest": "{{ vars.far }}/", "mode": "0600"}},
+        {
+            "name": "template", "notify": "restart",
+            "template": {"src": "app.conf.j2", "dest": "{{ vars.far }}/app.conf", "backup": True},
+        },
+    ]  # fmt: skip
+    more: dict[str, Any] = {"vars": {"far": str(far), "ports": [80, 443]}}
+    more["handlers"] = [{"name": "restart", "run": "echo restarted"}]
+    ran, ends = play(steps, **more)
+    everything = ("tree", "files", "template", "restart")
+    assert ends == dict.fromkeys(everything, "changed"), ran.stdout
+    assert (far / "app.conf").read_text() == "# h001\nport 80\nport 443\n"
+    assert (far / "app.conf").stat().st_mode & 0o777 == 0o644
+    assert [(far / name).stat().st_mode & 0o777 for name in ("one.conf", "b.log")] == [0o600] * 2
+    assert [path.name for path in (far / "new/site").iterdir()] == ["a"]
+    assert said(ran, "tree") == "1 file, 2 bytes sent\n"
+
+    assert play(steps, **more)[1] == dict.fromkeys(everything[:3], "ok")
+
+    (far / "new/site/a").write_text("x\n")
+    (far / "one.conf").chmod(0o644)  # only its mode
+    (far / "app.conf").chmod(0o640)
+    more["vars"]["ports"] = [80, 8443]
+    steps[0]["put"] |= {"delete": True}
+    (far / "new/site/extra").touch()
+    ran, ends = play(steps, "--diff", **more)
+    assert ends == dict.fromkeys(everything, "changed")
+    assert [path.name for path in (far / "new/site").iterdir()] == ["a"]
+    assert (far / "one.conf").stat().st_mode & 0o777 == 0o600
+    assert (far / "app.conf").stat().st_mode & 0o777 == 0o640  # it keeps what it has
+    assert (far / "app.conf~").read_text().endswith("port 443\n")
+    path = far / "app.conf"
+    assert said(ran, "template").endswith(
+        f"--- {path}\n+++ {path}\n@@ -2,2 +2,2 @@\n port 80\n-port 443\n+port 8443\n"
+    ), said(ran, "template")
+
+
+def test_what_goes_wrong_with_files_is_told_and_fails_the_step(play: Play, here: Path, far: Path) -> None:
+    (here / "bad.j2").write_text("fine\n{% if x %}\n")
+    (here / "worse.j2").write_text("fine\n\n{{ host.name }} {{ vars.nowhere }}\n")
+    (here / "one").write_bytes(b"\0\xff")
+    (here / "app.j2").write_text("{{ vars.far }}")
+    steps: dict[str, dict[str, Any]] = {
+        "no source": {"put": {"src": "nowhere/*", "dest": "{{ vars.far }}/"}},
+        "no place": {"put": {"src": "one", "dest": "{{ vars.far }}/no/where"}},
+        "nothing to delete": {"put": {"src": "one", "dest": "{{ vars.far }}/", "delete": True}},
+        "no path": {"put": {"src": "one", "dest": "{{ vars.empty }}"}},
+        "syntax": {"template": {"src": "bad.j2", "dest": "{{ vars.far }}/bad"}},
+        "variable": {"template": {"src": "worse.j2", "dest": "{{ vars.far }}/bad"}},
+        "no text": {"template": {"src": "one", "dest": "{{ vars.far }}/bad"}},
+        "no owner": {"template": {"src": "app.j2", "dest": "{{ vars.far }}/bad", "owner": "nobody-here"}},
+        "not there": {"get": {"src": "{{ vars.far }}/nowhere", "dest": "got"}},
+        "same name": {"get": {"src": "{{ vars.far }}/nowhere", "dest": "got", "layout": "{name}"}},
+        "way out": {"get": {"src": "{{ vars.far }}/nowhere", "dest": "got", "layout": "../{host}"}},
+    }
+    told = {
+        "no source": "there is no ", "no place": "there is no directory ", "nothing to delete": "needs a directory",
+        "no path": "comes to no path", "syntax": "bad.j2:2: ", "variable": "worse.j2:3: ",
+        "no text": "is no UTF-8 text", "no owner": "there is no user nobody-here", "not there": "no such file or",
+        "same name": "files of two hosts would get the same name", "way out": "`layout` names a place in `dest`",
+    }  # fmt: skip
+    ran, ends = play(
+        [{"name": name, "ignore_errors": True} | step for name, step in steps.items()],
+        vars={"far": str(far), "empty": ""},
+    )
+    assert ends == dict.fromkeys(steps, "ignored")
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    errors = {event["step"]: event["error"]["message"] for event in events if event["type"] == "step_finished"}
+    assert [(name, errors[name]) for name in told if told[name] not in errors[name]] == []
+    assert list(far.iterdir()) == []
+    assert not (here / "got").exists()
+
+
+def test_get_fetches_what_differs_and_one_bad_host_stops_only_itself(play: Play, here: Path, far: Path) -> None:
+    (far / "log").mkdir()
+    (far / "log" / "a.log").write_text("a")
+    (far / "log" / "b.txt").write_text("b")
+    steps = [
+        {"name": "logs", "get": {"src": ["{{ vars.far }}/log"], "dest": "got", "exclude": ["*.txt"]}},
+        {
+            "name": "flat",
+            "get": {"src": "{{vars.far}}/log/*.txt", "dest": "flat/{{ host.name }}", "layout": "{name}"},
+        },
+        {"name": "script", "script": "nothing.sh", "when": "host.name == 'h002'"},
+        {"name": "last", "run": "true"},
+    ]
+    (here / "nothing.sh").write_text("exit 5")
+    ran, _ = play(steps, hosts=2)
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    finished = [event for event in events if event["type"] == "step_finished"]
+    ends = {
+        host: {event["step"]: event["status"] for event in finished if event["host"] == host}
+        for host in ("h001", "h002")
+    }
+    assert ends["h001"] == {"logs": "changed", "flat": "changed", "script": "skipped", "last": "changed"}
+    assert ends["h002"] == {"logs": "changed", "flat": "changed", "script": "failed"}
+    for host in ("h001", "h002"):
+        assert [path.name for path in (here / "got" / host / "log").iterdir()] == ["a.log"]
+        assert (here / "flat" / host / "b.txt").read_text() == "b"
+    (far / "log" / "b.txt").write_text("c")
+    assert play(steps, hosts=1)[1] == {"logs": "ok", "flat": "changed", "script": "skipped", "last": "changed"}

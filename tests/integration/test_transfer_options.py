@@ -274,7 +274,8 @@ def test_json_tells_of_every_file_and_of_all(fleetctl: Fleetctl, one: Path, here
     plant(here, {"t/a": "12345", "t/link": "-> a"})
     ran = fleetctl("put", "-r", "-o", "json", "-i", one, here / "t", far)
     (host,) = ran.json["hosts"]
-    assert {name: count for name, count in host["totals"].items() if count} == {"files": 1, "bytes": 5, "linked": 1}
+    counts = {name: count for name, count in host["totals"].items() if count}
+    assert counts == {"files": 1, "bytes": 5, "linked": 1, "made": 1}
     told = {(item["path"], item["action"], item["size"]) for item in host["transfers"]}
     assert told == {(f"{far}/t", "made", 0), (f"{far}/t/a", "sent", 5), (f"{far}/t/link", "linked", 0)}
     ran = fleetctl("get", "-r", "-o", "json", "-i", one, far / "t", here)

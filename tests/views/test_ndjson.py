@@ -134,7 +134,7 @@ def test_a_host_that_moved_files_has_their_totals() -> None:
     told = lines(over([begun("a", "b"), copied("a", Totals(files=2, bytes=9, unchanged=1)), ended("b")]))
     outcomes = [line["outcome"] for line in told if line["type"] == "host_finished"]
     assert [outcome["totals"] for outcome in outcomes] == [
-        {"files": 2, "bytes": 9, "linked": 0, "unchanged": 1, "skipped": 0, "deleted": 0, "failed": 0},
+        {"files": 2, "bytes": 9, "linked": 0, "unchanged": 1, "skipped": 0, "deleted": 0, "failed": 0, "made": 0},
         None,
     ]
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 from fleetctl.errors import StepFailed, UsageError
 
+_IN_A_JOB = {"--as": "`layout`", "--delete": "`delete`", "--exclude": "`exclude`", "LOCAL": "`dest`"}
+"""What the words of a command line are called there."""
+
 
 @contextmanager
 def told_as_failure() -> Iterator[None]:
@@ -14,4 +17,11 @@ def told_as_failure() -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        raise StepFailed(error.message, hint=error.hint) from error
+        hint = "" if "-r" in error.hint.split() else error.hint  # directories are always taken whole
+        raise StepFailed(_worded(error.message), hint=_worded(hint)) from error
+
+
+def _worded(text: str) -> str:
+    for option, key in _IN_A_JOB.items():
+        text = text.replace(option, key)
+    return text
