@@ -80,6 +80,11 @@ def written(place: Place) -> str:
     return ".".join(shown).replace(".[", "[")
 
 
+def is_secret(place: Place) -> bool:
+    """Whether what stands there may be a secret."""
+    return any(map(_SECRET.fullmatch, place))
+
+
 def bare(value: Any) -> Any:
     """The value in ordinary dicts and lists."""
     if isinstance(value, dict):
@@ -116,7 +121,7 @@ class Document:
 
     def complain(self, place: Place, message: str, line: int = 0) -> None:
         path = written(place)
-        if any(map(_SECRET.fullmatch, place)):
+        if is_secret(place):
             # What is wrong with a secret once it cannot be read follows from that.
             if path in self._secrets_told:
                 return

@@ -179,7 +179,9 @@ class _StepCheck:
         self._take(Text(("loop",), expression))
         if self._foresight.knows(expression):
             for said, hosts in self._bad_loops(expression).items():
-                self._notes.problem(self._spot.at("loop"), f"{said} on {hosts_in_short(hosts)}", loop)
+                everywhere = not parsed(expression).free or len(hosts) == len(self._foresight.hosts)
+                where = "" if everywhere else f" on {hosts_in_short(hosts)}"
+                self._notes.problem(self._spot.at("loop"), f"{said}{where}", loop)
 
     def _bad_loops(self, loop: Expression) -> dict[str, list[str]]:
         """What is wrong with it, with the hosts."""

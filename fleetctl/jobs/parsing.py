@@ -15,6 +15,7 @@ from fleetctl.jobs.templates import alone, environment
 
 _NOT_HERE = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
 _SHOWN = 60
+_UNENDED, _UNENDED_OF_JINJA = "no }} ends what {{ begins", "expected 'end of print statement'."
 
 Path = tuple[str, ...]
 """What is looked up, step by step: `vars.a["b"]` is ("vars", "a", "b")."""
@@ -132,7 +133,7 @@ class _mistakes_told:  # noqa: N801 - it is used as a function
             lines = self._text.splitlines() or [""]
             line = lines[min(error.lineno, len(lines)) - 1].strip()
             shortened = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
-            said = (error.message or "").rstrip(".")
+            said = _UNENDED if _UNENDED_OF_JINJA in str(error.message) else str(error.message).rstrip(".")
             raise BadTemplateError(f"{said} in {shortened!r}{_hint(self._text)}", error.lineno, line) from error
         if isinstance(error, RecursionError):
             raise BadTemplateError("is nested too deep", 1, "") from error

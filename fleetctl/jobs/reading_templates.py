@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from fleetctl.inventory.document import is_secret
 from fleetctl.jobs.finding import Notes, Spot
 from fleetctl.jobs.foreseeing import parsed
 from fleetctl.jobs.known import Known
@@ -24,7 +25,8 @@ def check_text(notes: Notes, spot: Spot, text: str, known: Known, sure: Sure = f
     try:
         tree = parsed(text)
     except BadTemplateError as bad:
-        notes.problem(spot, f"bad template: {bad.message}", bad.shown)
+        said = "is no template that can be read" if is_secret(spot.place) else f"bad template: {bad.message}"
+        notes.problem(spot, said, bad.shown)
         return None
     note_missing(notes, spot, tree, known, sure)
     if isinstance(text, Line):
