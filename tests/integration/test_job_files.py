@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.support.fleetctl import Fleetctl
+from tests.support.privileges import Sudoers
 from tests.support.running import Ran
 from tests.support.sshd import Sshd
 
@@ -172,3 +173,40 @@ def test_get_fetches_what_differs_and_one_bad_host_stops_only_itself(play: Play,
         assert (here / "flat" / host / "b.txt").read_text() == "b"
     (far / "log" / "b.txt").write_text("c")
     assert play(steps, hosts=1)[1] == {"logs": "ok", "flat": "changed", "script": "skipped", "last": "changed"}
+
+
+def test_another_user_may_own_it_all_and_a_step_that_takes_too_long_leaves_nothing(
+    fleetctl: Fleetctl, deputy_sshd: Sshd, sudoers: Sudoers, here: Path, far: Path, tmp_path: Path
+) -> None:
+    sudoers("{user} ALL=(ALL:ALL) NOPASSWD: ALL")
+    (here / "app.j2").write_text("for {{ host.name }}")
+    (here / "slow.sh").write_text("trap '' TERM; id -un; sleep 624; sleep 624")
+    place = far / "roots"
+    owned = {"dest": f"{place}/app", "mode": "0640", "owner": "daemon:daemon", "mkdir": True}
+    steps = [
+        {"name": "template", "template": {"src": "app.j2"} | owned},
+        {"name": "the same", "template": {"src": "app.j2"} | owned},
+        {"name": "whose", "run": f"chown root {place}/app"},
+        {"name": "again", "template": {"src": "app.j2"} | owned},
+        {"name": "slow", "script": "slow.sh", "timeout": "1s", "env": {"TMPDIR": str(place)}},
+    ]
+    job = here / "job.yaml"
+    job.write_text(yaml.safe_dump({"sudo": True, "steps": steps}, sort_keys=False))
+    inventory = deputy_sshd.inventory(tmp_path, 1)
+    ran = fleetctl("job", "run", "-i", inventory, "-t", "*", "-o", "ndjson", job)
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    ends = [(event["step"], event["status"]) for event in events if event["type"] == "step_finished"]
+    assert ends == [
+        ("template", "changed"), ("the same", "ok"), ("whose", "changed"),
+        ("again", "changed"), ("slow", "failed"),
+    ], ran.stderr  # fmt: skip
+    (outcome,) = (event["outcome"] for event in events if event["type"] == "host_finished")
+    assert (outcome["status"], outcome["killed"]) == ("timeout", True)
+    assert said(ran, "slow") == "root\n"
+    assert [path.name for path in place.iterdir()] == ["app"]
+    found = (place / "app").stat()
+    assert ((place / "app").read_text(), (place / "app").owner(), found.st_mode & 0o777) == (
+        "for h001",
+        "daemon",
+        0o640,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fleetctl.errors import SftpMissing, StepFailed, ToolMissing
+from fleetctl.errors import ConnectionLost, SftpMissing, StepFailed, TimedOut, ToolMissing
 from fleetctl.events import Outcome, Status
 from fleetctl.jobs.scene import Done, Scene
 from fleetctl.operations.get import Get
@@ -14,7 +14,11 @@ from fleetctl.ssh.any_session import AnySession
 
 def moved(session: AnySession, operation: Put | Get, scene: Scene) -> Done:
     """Do it. Raises: StepFailed where a file could not be moved, and as the operation."""
-    outcome = _performed(session, operation, scene)
+    try:
+        outcome = _performed(session, operation, scene)
+    except (ConnectionLost, TimedOut) as error:  # their hints are options of `fleetctl put`
+        error.hint = "`timeout` of the step gives it longer" if isinstance(error, TimedOut) else ""
+        raise
     if outcome.status is not Status.OK:
         error = outcome.error
         raise StepFailed(
