@@ -43,6 +43,7 @@ COSTLY = {"paramiko", "asyncssh", "jinja2", "sqlite3", "typer", "rich"}
         (["--version"], set()),
         (["--help"], {"typer", "rich"}),  # typer draws its help with rich
         (["run", "--help"], {"typer", "rich"}),
+        (["script", "--help"], {"typer", "rich"}),
         (["put", "--help"], {"typer", "rich"}),
         (["rerun", "--help"], {"typer", "rich"}),
         (["job", "run", "--help"], {"typer", "rich"}),
