@@ -328,6 +328,7 @@ class Fleet:
         The others are those of `run`. Raises: JobError with every mistake of the file; UsageError and its kinds.
         """
         from fleetctl import manner  # noqa: PLC0415 - 5 ms for the language, which other operations need not spend
+        from fleetctl.jobs.checking import refuse_mistakes  # noqa: PLC0415
         from fleetctl.jobs.choosing import chosen  # noqa: PLC0415
         from fleetctl.jobs.reading import load_job  # noqa: PLC0415
 
@@ -336,6 +337,7 @@ class Fleet:
         said = read.head.policy
         overrides = manner.overrides_of(said, self._overrides, elevates=sequence.elevates)
         hosts = self._meant(read.head.targets if target is None else target, overrides)
+        refuse_mistakes(sequence.job, hosts, sequence.extra)
         policy, rollout = manner.policy_of(said, self._policy), manner.rollout_of(said)
         return self._run(sequence, hosts, consumers, rollout=rollout, agree=agree, policy=policy)
 

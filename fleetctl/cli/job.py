@@ -8,11 +8,30 @@ import typer
 
 from fleetctl.cli.expand import expanded
 from fleetctl.cli.guard_options import Guards
-from fleetctl.cli.job_options import Course, JobFile, JobOutput, JobVariables, Rehearsal, Resumption, RunToResume
+from fleetctl.cli.job_options import (
+    Course,
+    JobFile,
+    JobOutput,
+    JobVariables,
+    PlanOutput,
+    Rehearsal,
+    Resumption,
+    RunToResume,
+)
 from fleetctl.cli.options import Access, Pace, Privilege, Selection
 from fleetctl.cli.rollout_options import Batches, Limits
 
-app = typer.Typer(help="Play scripted jobs on many hosts.", no_args_is_help=True)
+_HELP = """Play scripted jobs on many hosts: the steps of a YAML file, each host as fast as it can.
+
+fleetctl job new deploy
+fleetctl job check deploy.yaml
+fleetctl job plan deploy.yaml
+fleetctl job rehearse deploy.yaml --faults
+fleetctl job run deploy.yaml -t @web -e version=1.2
+fleetctl job resume
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 
 @app.command()
@@ -30,11 +49,46 @@ def run(
     output: JobOutput,
     guards: Guards,
 ) -> None:
-    """Play a job file: each host walks through its steps, as fast as it can."""
+    """Play a job file: each host walks through its steps, as fast as it can.
+
+    What is typed wins over `targets`, `vars` and `policy` of the file. Every mistake of it is told before anyone is
+    contacted.
+
+    fleetctl job run deploy.yaml
+    fleetctl job run deploy.yaml -t @web -e version=1.2 --batch 1,50%
+    fleetctl job run deploy.yaml --tags config --diff
+    """
     from fleetctl.cli.jobs.running import run_job
     from fleetctl.cli.orders import Orders
 
     orders = Orders("job run", selection, access, pace, output, privilege, guards, limits=limits, batches=batches)
+    raise typer.Exit(run_job(file, course, orders, context))
+
+
+@app.command()
+@expanded
+def plan(
+    context: typer.Context,
+    file: JobFile,
+    selection: Selection,
+    access: Access,
+    privilege: Privilege,
+    course: Course,
+    limits: Limits,
+    batches: Batches,
+    output: PlanOutput,
+) -> None:
+    """Say what a job would do on each host, without connecting; `job run --dry-run` does the same.
+
+    fleetctl job plan deploy.yaml
+    fleetctl job plan deploy.yaml -t web01 -e version=1.2 --tags config
+    """
+    from fleetctl.cli.jobs.running import run_job
+    from fleetctl.cli.options import Output
+    from fleetctl.cli.orders import Orders
+
+    seen = Output(output.output, quiet=output.quiet, verbose=output.verbose, dry_run=True)
+    orders = Orders("job plan", selection, access, output=seen, privilege=privilege, limits=limits, batches=batches)
     raise typer.Exit(run_job(file, course, orders, context))
 
 

@@ -48,6 +48,17 @@ class Course(msgspec.Struct, frozen=True):
     ] = False
 
 
+class PlanOutput(msgspec.Struct, frozen=True):
+    """What the user sees of a plan."""
+
+    output: Annotated[
+        ViewName | None,
+        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_STEPS, help="As events: json, ndjson."),
+    ] = None
+    quiet: Quiet = False
+    verbose: Verbosity = 0
+
+
 class JobOutput(Output, frozen=True):
     """What the user sees of a job that is played."""
 

@@ -86,8 +86,7 @@ def carry_out(
         origin = origin_of(orders, made, masks, reads_stdin=stdin is not None)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, screen)
-        usual = ViewName.STEPS if isinstance(made, Walked) else ViewName.STREAM
-        consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway, usual)]
+        consumers: list[Consumer] = [*audits, *kept, underway, *_consumers(screen, output, underway, made)]
         if not output.quiet and not orders.is_show:
             consumers.append(GoOn(screen, words_to_go_on(orders, origin), kept=bool(kept)))
         stack.enter_context(fleet)
@@ -205,7 +204,12 @@ def warn_about(hosts: Sequence[Host]) -> None:
         warn(f"agent forwarded to {counted(forwarded, 'host')}: root there can use your keys")
 
 
-def _consumers(screen: Screen, output: Output, underway: Underway, usual: ViewName) -> list[Consumer]:
+def _consumers(screen: Screen, output: Output, underway: Underway, made: AnyOperation) -> list[Consumer]:
+    usual = ViewName.STEPS if isinstance(made, Walked) else ViewName.STREAM
+    if isinstance(made, Walked) and output.dry_run and output.output is None and not output.fold:
+        from fleetctl.views.plan import PlanView  # other commands show none
+
+        return [PlanView(screen)]
     look = msgspec.structs.replace(output, save=None) if output.dry_run else output
     views = views_of(screen, look, usual)
     left: list[Consumer] = []

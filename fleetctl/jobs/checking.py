@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.errors import TemplateFailed
+from fleetctl.errors import JobError, Problem, TemplateFailed
 from fleetctl.inventory.document import told
 from fleetctl.jobs.finding import Findings, Notes, Spot, spot_of, spots_of_conditions
 from fleetctl.jobs.foreseeing import Foresight, parsed
@@ -54,6 +54,14 @@ def check_job(job: Job, hosts: Sequence[Host], extra: Mapping[str, Any]) -> Find
         )
     _check_handlers(notes, job)
     return notes.findings([job.file, *(step.file for step in steps)])
+
+
+def refuse_mistakes(job: Job, hosts: Sequence[Host], extra: Mapping[str, Any]) -> list[Problem]:
+    """Returns: what is likely to go wrong. Raises: JobError when something is wrong with a job that is to be played."""
+    findings = check_job(job, hosts, extra)
+    if findings.problems:
+        raise JobError(findings.problems)
+    return findings.warnings
 
 
 def _set_by(step: Step) -> frozenset[str]:

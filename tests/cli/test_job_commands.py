@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from fleetctl.cli.orders import Orders
 from fleetctl.cli.rollout_options import Batches, CheckOn, Limits
 from fleetctl.jobs.language import Head, Job, Local, Manner, Modifiers, Reboot, Run, Script, Step
 from fleetctl.jobs.texts import Line, LocalPath, PauseText, Seconds, Shares, ShareText
+from tests.support.fleetctl import Fleetctl
 
 JOB = Job(
     head=Head(
@@ -97,6 +99,56 @@ def test_perils_are_told_with_the_step_that_they_are_in(tmp_path: Path) -> None:
     drain = [re.compile("^drain ")]
     assert perils_in(job, drain) == [*built_in[:2], '^drain  in "here"', built_in[2]]
     assert perils_in(job, drain, built_in=False) == ['^drain  in "here"']
+
+
+PLAN = """
+name: deploy
+targets: web[01-03]
+vars: {version: "1.0"}
+policy: {batch: "1,100%", check: "false", pause: 1h}
+steps:
+  - name: install
+    run: apt-get install -y app={{ vars.version | quote }} {{ facts.os | quote }}
+    sudo: true
+    notify: restart
+  - name: first
+    run: echo {{ host.name | quote }}
+    when: host.name == 'web01'
+handlers:
+  - name: restart
+    reboot: {}
+"""
+PLANNED = """\
+job deploy on 3 hosts: web[01-03]
+  batch 1: web01
+  batch 2: web[02-03]
+  1  install   (as root, notifies restart)
+       run: apt-get install -y app=2.0 {{ facts.os | quote }}
+  2  first
+     web[02-03]
+         skipped: when: host.name == 'web01'
+     web01
+         run: echo web01
+at the end, where a step that changed something has notified them:
+  3  restart   (if notified by install)
+       reboot
+"""
+
+
+def test_a_plan_tells_what_would_be_done_and_connects_to_nobody(fleetctl: Fleetctl, tmp_path: Path) -> None:
+    (tmp_path / "deploy.yaml").write_text(PLAN)
+    (tmp_path / "inventory.yaml").write_text("groups: {web: {hosts: 'web[01-03]', password: {prompt: Password}}}\n")
+    words = (tmp_path / "deploy.yaml", "-i", tmp_path / "inventory.yaml", "-e", "version=2.0")
+    for command in (("job", "plan", *words), ("job", "run", "--dry-run", *words)):
+        ran = fleetctl(*command)
+        assert (ran.exit_code, ran.stdout, ran.stderr) == (0, PLANNED, "")
+    ran = fleetctl("job", "plan", *words, "-o", "ndjson", "-t", "web01")
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [one["step"] for one in events if one["type"] == "step_finished"] == ["install", "first", "restart"]
+    (tmp_path / "deploy.yaml").write_text(PLAN.replace("vars.version", "vars.verison"))
+    ran = fleetctl("job", "plan", *words)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "did you mean" in ran.stderr
 
 
 @pytest.mark.parametrize("words", [["run", "true"], ["put", "/etc/hostname", "x"]])

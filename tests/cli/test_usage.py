@@ -17,7 +17,7 @@ COMMANDS = [
     [], ["run"], ["put"], ["get"], ["ping"], ["rerun"], ["ssh"], ["doctor"], ["trust"], ["hosts"], ["demo"],
     ["inventory"], ["inventory", "check"], ["inventory", "show"], ["inventory", "schema"],
     ["lab"], ["completion"], ["lab", "up"], ["lab", "status"], ["lab", "down"],
-    ["history"], ["show"], ["compare"], ["report"], ["job"], ["job", "run"],
+    ["history"], ["show"], ["compare"], ["report"], ["job"], ["job", "run"], ["job", "plan"],
 ]  # fmt: skip
 
 

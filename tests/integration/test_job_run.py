@@ -85,7 +85,8 @@ def test_a_job_is_asked_about_stops_and_goes_on_where_it_is_told_to(
     ran = fleetctl(
         *words, "-t", "h003", "--skip-tags", "clean", "-S", "-o", "stream", "--max-failures", "1", "-e", "code=7"
     )
-    assert (ran.exit_code, ran.stdout, victim.exists()) == (7, "h003: gone from h003\n", True)
+    assert (ran.exit_code, victim.exists()) == (7, True)
+    assert "h003: gone from h003\n" in ran.stdout
     ran = fleetctl(*words, "--start-at", "sya")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "has no step 'sya'; did you mean say?" in ran.stderr

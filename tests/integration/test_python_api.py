@@ -159,6 +159,9 @@ def test_mistakes_are_told_before_anything_is_done(tmp_path: Path, monkeypatch: 
             fleet.put("nothing", "x")
         with pytest.raises(JobError, match="did you mean run"):
             fleet.job("job.yaml")
+        (tmp_path / "job.yaml").write_text("steps:\n  - run: echo {{ vars.colour }}\n")
+        with pytest.raises(JobError, match="colour"):
+            fleet.job("job.yaml")
         with pytest.warns(RuntimeWarning, match="never begun"):
             fleet.run("true", "web01")
     (tmp_path / "inventory.yaml").unlink()

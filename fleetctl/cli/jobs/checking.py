@@ -12,8 +12,8 @@ from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import warn
 from fleetctl.errors import JobError, Problem, TargetError
 from fleetctl.inventory import Inventory
-from fleetctl.jobs.checking import check_job
-from fleetctl.jobs.finding import Findings, Notes, Spot
+from fleetctl.jobs.checking import check_job, refuse_mistakes
+from fleetctl.jobs.finding import Notes, Spot
 from fleetctl.jobs.given import variables
 from fleetctl.jobs.language import Job
 from fleetctl.jobs.reading import read_job
@@ -45,14 +45,11 @@ def check_file(file: Path, pairs: Sequence[str], selection: Selection) -> str:
     return f"{file} is fine: {', '.join(part for part in parts if not part.startswith('0 '))}"
 
 
-def refuse_mistakes(sequence: Played, hosts: Sequence[Host]) -> None:
+def refuse(sequence: Played, hosts: Sequence[Host]) -> None:
     """Raises: JobError when something is wrong with a job that is to be played on these hosts."""
-    findings: Findings = check_job(sequence.job, hosts, sequence.extra)
-    if findings.problems:
-        raise JobError(findings.problems)
-    if findings.warnings:
+    if warnings := refuse_mistakes(sequence.job, hosts, sequence.extra):
         command = shlex.join(["fleetctl", "job", "check", sequence.job.file])
-        warn(f"{counted(len(findings.warnings), 'warning')} about {sequence.job.file}: {command} tells")
+        warn(f"{counted(len(warnings), 'warning')} about {sequence.job.file}: {command} tells")
 
 
 def _selected(job: Job, inventory: Inventory, selection: Selection) -> tuple[Sequence[str], list[Problem]]:

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from fleetctl.cli.job_options import Course
-from fleetctl.cli.jobs.checking import refuse_mistakes
+from fleetctl.cli.jobs.checking import refuse
 from fleetctl.cli.jobs.policy import under_what_was_typed
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.running import carry_out
@@ -24,9 +24,7 @@ from fleetctl.jobs.sequence import Sequence
 def run_job(file: Path, course: Course, orders: Orders, context: typer.Context) -> int:
     """Returns: the process's exit code. Raises: UsageError and its kinds, before anything was contacted."""
     sequence = sequence_of(file, course, orders)
-    return carry_out(
-        sequence, orders_for(sequence.job, orders, context), check=lambda hosts: refuse_mistakes(sequence, hosts)
-    )
+    return carry_out(sequence, orders_for(sequence.job, orders, context), check=lambda hosts: refuse(sequence, hosts))
 
 
 def sequence_of(file: Path, course: Course, orders: Orders) -> Sequence:
