@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from fleetctl.cli.job_options import Course, Rehearsal
-from fleetctl.cli.jobs.checking import refuse_mistakes
+from fleetctl.cli.jobs.checking import refuse
 from fleetctl.cli.jobs.running import orders_for, sequence_of
 from fleetctl.cli.options import Access, Selection
 from fleetctl.cli.orders import Orders
@@ -50,7 +50,7 @@ def rehearse_job(file: Path, course: Course, rehearsal: Rehearsal, orders: Order
     sequence = msgspec.structs.replace(sequence, job=played, asks=False)
     orders = orders_for(played, orders, context)
     hosts = _hosts(orders)
-    refuse_mistakes(as_written, hosts)
+    refuse(as_written, hosts)
     wrong = _fates(rehearsal, hosts, played)
     with tempfile.TemporaryDirectory(prefix="fleetctl-rehearsal-") as directory:
         replies = _Replies(wrong, orders.batches.check, _facts())
