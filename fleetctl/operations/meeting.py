@@ -1,7 +1,7 @@
 """Where the hosts of a batch that walk through a job wait for each other, and nowhere else.
 
-Whoever waits is woken when what it waits for is there, and when the run is called off. Nobody looks again and again,
-for there may be thousands.
+Whoever waits is woken once: when what it waits for is there and it may work, or when the run is called off. Nobody
+looks again and again, for there may be thousands.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import FleetError, OnceFailed, Stopped
@@ -72,12 +72,12 @@ class Meeting:
         with self._places_lock:
             self._walking.discard(host)
             for point in self._points.values():
-                point.without(host)
+                self._seats.queue(point.without(host))
 
     def passed(self, host: str, place: str) -> None:
         """It has been there before, or is there now, and nobody waits for it."""
         with self._places_lock:
-            self._point(place).without(host)
+            self._seats.queue(self._point(place).without(host))
 
     def meet(self, host: str, place: str) -> None:
         """Wait until all hosts that are still on their way have come here.
@@ -85,10 +85,11 @@ class Meeting:
         Raises: Stopped when the run goes no further; Cancelled.
         """
         self.passed(host, place)
-        with self._places_lock:
-            point = self._point(place)
         if not self._stop.reason:
-            self._wait(point.complete)
+            with self._places_lock:
+                turn = self._point(place).turn()
+            if turn is not None:
+                self._wait(turn)
         if reason := self._stop.reason:
             raise Stopped(f"stopped before it: {reason}", hint="`fleetctl job resume` goes on here")
 
@@ -100,22 +101,22 @@ class Meeting:
         """
         with self._places_lock:
             errand = self._errands.setdefault(place, _Errand())
-        while not errand.begin(host):
-            self._wait(errand.over_or_free)
-            if errand.over:
-                return errand.host, errand.outcome()
+        while (turn := errand.turn(host)) is not None:
+            self._wait(turn)
+        if errand.over:
+            return errand.host, errand.outcome()
         try:
             result = do()
         except NotForThisHost:
-            errand.pass_on()
+            self._seats.queue(errand.pass_on())
             raise
         except FleetError as error:
-            errand.fail(error)
+            self._seats.queue(errand.end(error))
             raise
         except BaseException:
-            errand.fail(FleetError("it did not end"))
+            self._seats.queue(errand.end(FleetError("it did not end")))
             raise
-        errand.succeed(result)
+        self._seats.queue(errand.end(None, result))
         return host, result
 
     def agrees(self, host: str, place: str, question: str) -> None:
@@ -131,27 +132,34 @@ class Meeting:
             self._points[place] = _Point(self._walking)
         return self._points[place]
 
-    def _wait(self, event: threading.Event) -> None:
-        """Without a seat. Raises: Cancelled."""
-        self._cancel.check()
-        if event.is_set():
-            return
+    def _wait(self, turn: threading.Event) -> None:
+        """Without a seat; who takes the turn has one. Raises: Cancelled."""
         self._seats.give()
-        _wait(event, self._cancel)
-        self._seats.take()
+        _wait(turn, self._cancel)
 
 
 class _Point:
-    """A place where hosts meet, and who is still to come."""
+    """A place where hosts meet: who is still to come, and who waits. Not thread-safe."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
-        self.complete = threading.Event()
         self._missing = set(hosts)
+        self._waiting: list[threading.Event] = []
 
-    def without(self, host: str) -> None:
-        self._missing.discard(host)
+    def turn(self) -> threading.Event | None:
+        """What to wait for; None when all have come."""
         if not self._missing:
-            self.complete.set()
+            return None
+        turn = threading.Event()
+        self._waiting.append(turn)
+        return turn
+
+    def without(self, host: str) -> list[threading.Event]:
+        """The host has come, or will not. Returns: whose turn it is now."""
+        self._missing.discard(host)
+        if self._missing:
+            return []
+        turns, self._waiting = self._waiting, []
+        return turns
 
 
 class _Errand(Generic[T]):
@@ -160,44 +168,45 @@ class _Errand(Generic[T]):
     def __init__(self) -> None:
         self.host = ""
         self.over = False
-        self.over_or_free = threading.Event()
-        self._taking_lock = threading.Lock()
-        self._result: T
+        self._turns_lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._result: T | None = None
         self._error: FleetError | None = None
 
-    def begin(self, host: str) -> bool:
-        """Whether the host is to do it."""
-        with self._taking_lock:
-            if self.host:
-                return False
-            self.host = host
-            self.over_or_free.clear()
-            return True
+    def turn(self, host: str) -> threading.Event | None:
+        """What to wait for before this is asked again; None when it is over, or the host is to do it."""
+        with self._turns_lock:
+            if self.over:
+                return None
+            if not self.host:
+                self.host = host
+                return None
+            turn = threading.Event()
+            self._waiting.append(turn)
+            return turn
 
-    def pass_on(self) -> None:
-        with self._taking_lock:
+    def pass_on(self) -> list[threading.Event]:
+        """Another host may do it. Returns: whose turn it is now."""
+        with self._turns_lock:
             self.host = ""
-            self.over_or_free.set()
+            return [self._waiting.popleft()] if self._waiting else []
 
-    def succeed(self, result: T) -> None:
-        self._result = result
-        self._end()
-
-    def fail(self, error: FleetError) -> None:
-        self._error = error
-        self._end()
+    def end(self, error: FleetError | None, result: T | None = None) -> list[threading.Event]:
+        """It is done, or has failed. Returns: whose turn it is now."""
+        with self._turns_lock:
+            self._error, self._result = error, result
+            self.over = True
+            turns = list(self._waiting)
+            self._waiting.clear()
+            return turns
 
     def outcome(self) -> T:
-        """Raises: OnceFailed, Stopped."""
+        """What it came to. Raises: OnceFailed, Stopped."""
         if self._error is None:
-            return self._result
+            return cast("T", self._result)
         if isinstance(self._error, Stopped):
             raise Stopped(self._error.message, hint=self._error.hint)
         raise OnceFailed(f"failed on {self.host}, for all: {self._error.message}", hint=self._error.hint)
-
-    def _end(self) -> None:
-        self.over = True
-        self.over_or_free.set()
 
 
 class _Seats:
@@ -211,24 +220,30 @@ class _Seats:
 
     def take(self) -> None:
         """Raises: Cancelled."""
-        with self._seats_lock:
-            if self._free:
-                self._free -= 1
-                return
-            turn = threading.Event()
-            self._standing.append(turn)
+        turn = threading.Event()
+        self.queue([turn])
         _wait(turn, self._cancel)
+
+    def queue(self, turns: Iterable[threading.Event]) -> None:
+        """Those who wait for these may work as soon as there is a seat for each."""
+        with self._seats_lock:
+            self._standing.extend(turns)
+            self._seat_who_stands()
 
     def give(self) -> None:
         with self._seats_lock:
-            if self._standing:
-                self._standing.popleft().set()
-            else:
-                self._free += 1
+            self._free += 1
+            self._seat_who_stands()
+
+    def _seat_who_stands(self) -> None:
+        while self._free > 0 and self._standing:
+            self._free -= 1
+            self._standing.popleft().set()
 
 
 def _wait(event: threading.Event, cancel: Cancel) -> None:
     """Raises: Cancelled; the event is set then, too."""
-    with cancel.guard(None, event.set):
-        event.wait()
+    if not event.is_set():
+        with cancel.guard(None, event.set):
+            event.wait()
     cancel.check()
