@@ -80,6 +80,15 @@ class Reach:
             self._judge(error)
             raise
 
+    @contextmanager
+    def leaving_nothing(self) -> Iterator[None]:
+        """Inside, nothing is begun on the host that could outlast its connection: files are moved."""
+        before = self.may_run_on
+        try:
+            yield
+        finally:
+            self.may_run_on = before
+
     def leave(self) -> None:
         """Close the connection; the next session has a new one."""
         session, self._session = self._session, None

@@ -23,5 +23,5 @@ def perform_get(action: language.Get, scene: Scene) -> Done:
         get = fetching(
             sources, scene.local(action.dest), hosts, choices, template=action.layout, recursive=True, choice=choice
         )
-    with scene.session() as session:
+    with scene.reach.leaving_nothing(), scene.session() as session:
         return moved(session, get, scene)

@@ -44,7 +44,7 @@ def perform_put(action: language.Put, scene: Scene) -> Done:
 def send(put: Put, scene: Scene) -> Done:
     """Raises: StepFailed, and as `operations.put`."""
     (single, *more) = put.tree.entries or (None,)
-    with scene.session() as session:
+    with scene.reach.leaving_nothing(), scene.session() as session:
         if not scene.sequence.diff or single is None or single.kind != "file" or more:
             return moved(session, put, scene)
         old = before(session, put.destination, scene.cancel)
