@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from fleetctl.events import ErrorFacts, Outcome, Status, Stream
 from fleetctl.jobs.language import Step
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.jobs.templates import Renderer
+from fleetctl.jobs.texts import beside
 from fleetctl.operations import Context, Emit
 from fleetctl.operations.command import surrounded
 from fleetctl.operations.stdin import Following
@@ -111,8 +111,8 @@ class Scene(msgspec.Struct, frozen=True):
         What stands for the contents of a directory, as `site/`, still does.
         """
         text = self.renderer.text(path)
-        found = str(Path(self.step.file).parent / Path(text).expanduser())
-        return f"{found}/" if is_contents(text) else found
+        found = beside(self.step.file, text)
+        return f"{found}/" if is_contents(text) else str(found)
 
 
 class Heard:

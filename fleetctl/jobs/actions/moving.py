@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fleetctl.errors import ConnectionLost, SftpMissing, StepFailed, TimedOut, ToolMissing
-from fleetctl.events import Outcome, Status
+from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.jobs.scene import Done, Scene
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
@@ -20,10 +20,8 @@ def moved(session: AnySession, operation: Put | Get, scene: Scene) -> Done:
         error.hint = "`timeout` of the step gives it longer" if isinstance(error, TimedOut) else ""
         raise
     if outcome.status is not Status.OK:
-        error = outcome.error
-        raise StepFailed(
-            "files could not be moved" if error is None else error.message, hint=error.hint if error else ""
-        )
+        facts = outcome.error or ErrorFacts("transfer", "files could not be moved")
+        raise StepFailed(facts.message, hint=facts.hint)
     totals = outcome.totals
     changed = totals is not None and totals.files + totals.linked + totals.deleted + totals.made > 0
     return Done(changed=changed)
