@@ -22,6 +22,7 @@ def test_a_new_job_is_fine_and_is_never_overwritten(fleetctl: Fleetctl, tmp_path
     assert again.exit_code == 2
     assert "first.yaml is there already" in again.stderr
     assert (tmp_path / "first.yaml").read_text() == before
+    assert "'a: b' cannot be the name of a job" in fleetctl("job", "new", "a: b", cwd=tmp_path).stderr
     assert json.loads(fleetctl("job", "schema").stdout) == schema()
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from fleetctl.errors import UsageError
 from fleetctl.jobs.schema import schema
 
 _ENDINGS = {".yaml", ".yml"}
+_NAME = re.compile(r"\w[\w.-]*")
 _STARTER = """\
 # Written by `fleetctl job new`. See what it does, and change it:
 #   fleetctl job check {file}     every mistake, without connecting
 #   fleetctl job plan {file}      what each host would do
 #   fleetctl job run {file}       do it
-name: {name}
+name: "{name}"
 
 # Which hosts; -t wins over it. Without it: the default target of the inventory, or all hosts.
 # targets: "@web"
@@ -71,6 +73,9 @@ def schema_text() -> str:
 def write_starter(name: str) -> str:
     """Returns: a line on what was written. Raises: UsageError when something is there already, or cannot be written."""
     path = Path(name)
+    if not _NAME.fullmatch(path.name):
+        hint = "letters, digits and . _ - are fine, as in `fleetctl job new deploy`"
+        raise UsageError(f"{name!r} cannot be the name of a job", hint=hint)
     path = path if path.suffix in _ENDINGS else path.with_name(f"{path.name}.yaml")
     try:
         with path.open("x", encoding="utf-8") as file:
