@@ -37,6 +37,7 @@ from fleetctl.operations.command import Command
 from fleetctl.operations.get import Get
 from fleetctl.operations.meeting import Agree, nobody_agrees
 from fleetctl.operations.put import Put
+from fleetctl.operations.stdin import Following
 from fleetctl.rollout import Means, Rollout, roll_out
 from fleetctl.rollout.health import Health
 from fleetctl.ssh.dial import Dialer
@@ -77,6 +78,7 @@ class Fleet:
         answer: puts a server's question to the user; None where nobody can be asked.
         policy: how many at once, how often to try, how long to wait.
         keep: how many idle connections stay open between calls.
+        history: the database that keeps what `run`, `put`, `get` and `job` do; None keeps nothing.
         trust_command: what a person types, with a host's name behind it, to trust a key.
         vault: where secrets that `{vault: NAME}` refers to are kept; None leaves that to the environment.
     """
@@ -90,6 +92,7 @@ class Fleet:
         answer: Asked | None = None,
         policy: Policy | None = None,
         keep: int = 0,
+        history: Path | None = None,
         trust_command: str = "fleetctl trust",
         vault: VaultPlace | None = None,
     ) -> None:
@@ -98,6 +101,7 @@ class Fleet:
         self._ask = ask
         self._vault = vault
         self._policy = policy or Policy()
+        self._history = history
         dialer = Dialer(
             login_timeout=self._policy.login_timeout,
             trust_command=trust_command,
@@ -119,12 +123,14 @@ class Fleet:
         vault: VaultPlace | None = None,
         ssh_config: Path | None = None,
         keep: int = KEPT,
+        history: bool | Path = False,
     ) -> Fleet:
         """The fleet of inventory files; without any, of those that `fleetctl` would take.
 
         Args:
             ssh_config: the file to read in place of those that ssh reads; `Path("none")` for none.
             keep: how many sessions stay open between calls; a session is a thread here and a login there.
+            history: keep a record of each run, where `fleetctl history` finds it, or in a database of that path.
 
         The others are those of `Fleet` itself. Raises: InventoryError, UsageError.
         """
@@ -132,7 +138,13 @@ class Fleet:
         if not paths:
             raise UsageError("no inventory found", hint="name a file, or write ./inventory.yaml")
         inventory = load(paths, ssh_config_sources(ssh_config))
-        return cls(inventory, overrides=overrides, policy=policy, ask=ask, vault=vault, keep=keep)
+        if history is True:
+            from fleetctl.history.place import default_path  # noqa: PLC0415 - as few scripts need
+
+            history = default_path()
+        return cls(
+            inventory, overrides=overrides, policy=policy, ask=ask, vault=vault, keep=keep, history=history or None
+        )
 
     def __enter__(self) -> Fleet:
         return self
@@ -227,6 +239,7 @@ class Fleet:
         command: str | Command,
         target: Target = None,
         *,
+        stdin: bytes | None = None,
         rollout: Rollout | None = None,
         consumers: Several[Consumer] = (),
     ) -> Run:
@@ -235,13 +248,15 @@ class Fleet:
         Args:
             command: for the login shell; a Command says more: variables, a directory, a time-out.
             target: an expression, as `@web&@tag:eu`, or a list of them; or hosts. None is the default target.
+            stdin: what it reads on each host; nothing without.
             rollout: in batches, and what stops it; see `Rollout.of`.
             consumers: what else sees the events: views, or a recorder that keeps them in history.
 
         Raises: TargetError, SecretError.
         """
         operation = Command(command) if isinstance(command, str) else command
-        return self._run(operation, self._meant(target), consumers, rollout=rollout)
+        fed = None if stdin is None else Following(stdin)
+        return self._run(operation, self._meant(target), consumers, stdin=fed, rollout=rollout)
 
     def put(
         self,
@@ -327,19 +342,13 @@ class Fleet:
 
         The others are those of `run`. Raises: JobError with every mistake of the file; UsageError and its kinds.
         """
-        from fleetctl import manner  # noqa: PLC0415 - 5 ms for the language, which other operations need not spend
-        from fleetctl.jobs.checking import refuse_mistakes  # noqa: PLC0415
-        from fleetctl.jobs.choosing import chosen  # noqa: PLC0415
-        from fleetctl.jobs.reading import load_job  # noqa: PLC0415
+        from fleetctl.plays import prepared  # noqa: PLC0415 - jinja2 takes 40 ms, which others need not spend
 
-        read = load_job(Path(job)) if isinstance(job, str | Path) else job
-        sequence = Sequence(chosen(read, tags, skip_tags, start_at), dict(vars or {}))
-        said = read.head.policy
-        overrides = manner.overrides_of(said, self._overrides, elevates=sequence.elevates)
-        hosts = self._meant(read.head.targets if target is None else target, overrides)
-        refuse_mistakes(sequence.job, hosts, sequence.extra)
-        policy, rollout = manner.policy_of(said, self._policy), manner.rollout_of(said)
-        return self._run(sequence, hosts, consumers, rollout=rollout, agree=agree, policy=policy)
+        play = prepared(job, dict(vars or {}), tags, skip_tags, start_at)
+        hosts = self._meant(play.targets if target is None else target, play.over(self._overrides))
+        play.check(hosts)
+        how = play.policy(self._policy)
+        return self._run(play.sequence, hosts, consumers, rollout=play.rollout, agree=agree, policy=how)
 
     def _meant(self, target: Target, overrides: Overrides | None = None) -> tuple[Host, ...]:
         """The hosts of a target. Raises: TargetError, SecretError."""
@@ -355,6 +364,7 @@ class Fleet:
         hosts: Several[Host],
         consumers: Several[Consumer],
         *,
+        stdin: Stdin | None = None,
         rollout: Rollout | None = None,
         agree: Agree = nobody_agrees,
         policy: Policy | None = None,
@@ -362,8 +372,12 @@ class Fleet:
         from fleetctl.runs import Run  # noqa: PLC0415 - the command goes through its events by itself
 
         def begin(cancel: Cancel) -> Iterator[Event]:
-            return self.start(operation, hosts, cancel, rollout=rollout, agree=agree, policy=policy)
+            return self.start(operation, hosts, cancel, stdin=stdin, rollout=rollout, agree=agree, policy=policy)
 
+        if self._history is not None:
+            from fleetctl.remembering import recorder_of  # noqa: PLC0415 - it brings sqlite3, which few scripts need
+
+            consumers = [recorder_of(operation, hosts, self._history), *consumers]
         run = Run(begin, consumers)
         self._runs.add(run)
         return run

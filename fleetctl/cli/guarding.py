@@ -13,12 +13,12 @@ from fleetctl.cancel import Cancel
 from fleetctl.cli.guard_options import Guards
 from fleetctl.cli.locks import Holder, default_directory, locked
 from fleetctl.cli.prompts import agreed, person
-from fleetctl.cli.recording import machine, user
 from fleetctl.cli.settings import ConfirmSettings, LockSettings
 from fleetctl.cli.talk import say
 from fleetctl.engine.task import AnyOperation
 from fleetctl.errors import UsageError
 from fleetctl.history.encoding import readable
+from fleetctl.history.origins import machine, user
 from fleetctl.jobs.sequence import Sequence as Walked
 from fleetctl.nodes import fold
 from fleetctl.operations.command import Command

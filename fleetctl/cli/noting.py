@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from fleetctl.cancel import Cancel
 from fleetctl.cli.auditing import audits_of, put_down
 from fleetctl.cli.orders import Orders
-from fleetctl.cli.recording import masks_of, origin_of, recorders
+from fleetctl.cli.recording import origin_of, recorders
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.talk import tell_unwritten
+from fleetctl.cli.typed import typed
 from fleetctl.errors import FleetError
 from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, RunFinished, RunStarted, Status
 from fleetctl.fleet import new_run_id
 from fleetctl.model import Host
 from fleetctl.operations.command import Command
 from fleetctl.publishing import publish
+from fleetctl.remembering import masks_of
 from fleetctl.statuses import facts_of, status_of
 from fleetctl.views import Consumer, Screen
 
@@ -53,7 +55,7 @@ class Noted:
         """
         settings = load_settings()
         work = Command(self._work)
-        masks = masks_of(work, self._hosts)
+        masks = masks_of(work, self._hosts, typed().argv)
         origin = origin_of(orders, work, masks, reads_stdin=False)
         audits = audits_of(orders, settings, origin, masks)
         kept = recorders(orders, settings, origin, masks, Screen.from_process())

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-from collections.abc import Iterator
-from collections.abc import Sequence as Several
 from contextlib import suppress
 from typing import Any
 
@@ -20,13 +15,11 @@ from fleetctl.cli.sources import digest
 from fleetctl.cli.typed import typed
 from fleetctl.engine.task import AnyOperation
 from fleetctl.history.encoding import readable
-from fleetctl.history.masking import Masks, secret_values, secrets_typed
+from fleetctl.history.masking import Masks
+from fleetctl.history.origins import machine, user
 from fleetctl.history.recorder import Recorder
 from fleetctl.history.records import Origin, Retention
 from fleetctl.jobs.sequence import Sequence
-from fleetctl.model import Host, Secret
-from fleetctl.operations.command import Command
-from fleetctl.operations.script import Script
 from fleetctl.views import Screen, sanitize
 
 
@@ -49,34 +42,6 @@ def _retention(settings: HistorySettings) -> Retention:
     return msgspec.convert({name: value for name, value in wanted.items() if value is not None}, Retention)
 
 
-def masks_of(operation: AnyOperation, hosts: Several[Host]) -> Masks:
-    """What must not be kept of a run: the secrets of each host and of the way to it, and those that were typed."""
-    known = {host.name: {secret.reveal() for secret in _secrets(host)} for host in hosts}
-    if isinstance(operation, Sequence):
-        for host in hosts:  # templates of a job may tell what the inventory has of a host
-            known[host.name].update(secret_values(host.vars))
-    told = {host: frozenset(secrets) for host, secrets in known.items()}
-    return Masks([*_told_by(operation), *secrets_typed(typed().argv)], told)
-
-
-def _told_by(operation: AnyOperation) -> Iterator[str]:
-    """The secrets that it tells hosts itself, as far as the names of variables say so."""
-    if isinstance(operation, Command | Script):
-        yield from secret_values(operation.env)
-    if isinstance(operation, Sequence):
-        job = operation.job
-        for variables in (operation.extra, job.head.vars, *(step.how.env for step in (*job.steps, *job.handlers))):
-            yield from secret_values(variables)
-
-
-def _secrets(host: Host) -> Iterator[Secret]:
-    for elevation in (host.elevation, host.rights):
-        if elevation is not None and elevation.password is not None:
-            yield elevation.password
-    for login in (host.login, *(hop.login for hop in host.jump)):
-        yield from filter(None, (login.password, login.key_passphrase, *(answer.secret for answer in login.answers)))
-
-
 def origin_of(orders: Orders, operation: AnyOperation, masks: Masks, *, reads_stdin: bool) -> Origin:
     """Where a run comes from that is about to begin."""
     words = typed()
@@ -96,32 +61,6 @@ def origin_of(orders: Orders, operation: AnyOperation, masks: Masks, *, reads_st
         job=operation.job.digest if isinstance(operation, Sequence) else "",
         resumes=bool(words.points),
     )
-
-
-def user() -> str:
-    """Who we are here, and who became us by sudo."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        name = str(os.geteuid())
-    before = os.environ.get("SUDO_USER", "")
-    return f"{name} (sudo by {before})" if before and before != name else name
-
-
-def machine() -> str:
-    """This machine, the terminal, and the address that the user came from by ssh."""
-    client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
-    words = [socket.gethostname(), _terminal(), f"from {client}" if client else ""]
-    return " ".join(filter(None, words))
-
-
-def _terminal() -> str:
-    for descriptor in range(3):
-        try:
-            return os.ttyname(descriptor).removeprefix("/dev/")
-        except OSError:
-            continue
-    return ""
 
 
 def _policy(orders: Orders) -> dict[str, Any]:

@@ -22,12 +22,13 @@ from fleetctl.cli.options import Access, Output, Pace, Privilege, Selection, Vie
 from fleetctl.cli.orders import Orders
 from fleetctl.cli.prompts import ask_secret
 from fleetctl.cli.questions import at_terminal
-from fleetctl.cli.recording import masks_of, origin_of, recorders
+from fleetctl.cli.recording import origin_of, recorders
 from fleetctl.cli.rolling import agreement, order_of, plan_of, teller, what_asks, words_to_go_on
 from fleetctl.cli.selecting import trust_command, unwanted, wanted
 from fleetctl.cli.settings import load_settings
 from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import set_verbosity, tell_unwritten, warn
+from fleetctl.cli.typed import typed
 from fleetctl.cli.viewing import views_of
 from fleetctl.engine.task import AnyOperation, Policy
 from fleetctl.errors import UsageError
@@ -38,6 +39,7 @@ from fleetctl.model import ElevationMethod, Host, HostKeyPolicy
 from fleetctl.nodes import fold
 from fleetctl.operations.stdin import Broadcast
 from fleetctl.publishing import publish
+from fleetctl.remembering import masks_of
 from fleetctl.sizes import counted
 from fleetctl.views import BatchLines, Consumer, Footer, NotOk, Screen, Underway
 
@@ -79,7 +81,7 @@ def carry_out(
         cancel = stack.enter_context(Cancel())
         underway = Underway(screen.clock)
         stack.enter_context(Interrupts(cancel, tell=teller(screen, underway, cancel)))
-        masks = masks_of(made, hosts)
+        masks = masks_of(made, hosts, typed().argv)
         if not output.dry_run:
             work = masks.all.text(str(made))
             stack.enter_context(alone(work, len(hosts), guards, settings.locks, cancel))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fleetctl.cli.recording import masks_of
 from fleetctl.jobs.language import Head, Job, Modifiers, Run, Step
 from fleetctl.jobs.sequence import Sequence
 from fleetctl.jobs.texts import Line, Template
 from fleetctl.model import Elevation, Host, Login, Secret
+from fleetctl.remembering import masks_of
 
 
 def test_a_job_keeps_no_secret_of_its_variables_its_environment_the_inventory_or_the_rights_of_its_steps() -> None:

@@ -14,6 +14,7 @@ import fleetctl
 from fleetctl import Choices, Command, Fleet, Overrides, Policy, Rollout, Run
 from fleetctl.errors import JobError, TargetError, UsageError
 from fleetctl.events import HostFinished, HostStarted, Output, RunFinished, RunStarted, Status, StepStatus
+from tests.support.fleetctl import Fleetctl
 from tests.support.sshd import Sshd, SshdStarter
 
 LONG = "echo begun; exec sleep 64"
@@ -77,6 +78,8 @@ def test_one_login_serves_all_calls_on_a_host(start_sshd: SshdStarter, far: Path
         assert (played.ok, played["h003"].stdout) == (True, "7 x\n7 x\n")
         assert _logins(server) == 3  # h001, h002 and h003, whatever was done there
 
+        fed = fleet.run("cat", "h001", stdin=b"for all\n").result()
+        assert fed["h001"].stdout == "for all\n"
         asked = fleet.run(Command("pwd", cwd=str(far)), rollout=Rollout.of(batch="1", max_failures="2")).result()
         assert {host.stdout for host in asked.hosts.values()} == {f"{far}\n"}
         assert _logins(server) == 3
@@ -145,6 +148,18 @@ def test_ctrl_c_is_raised_when_the_hosts_have_ended(sshd: Sshd, tmp_path: Path) 
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert script.returncode == -signal.SIGINT
     assert sshd.running() == []
+
+
+def test_runs_are_kept_where_that_is_wanted(fleetctl: Fleetctl, sshd: Sshd, tmp_path: Path) -> None:
+    database = tmp_path / "history/history.db"
+    with Fleet.load(sshd.inventory(tmp_path, 1), ssh_config=Path("none"), history=database) as fleet:
+        ran = fleet.run(Command("echo $TOKEN", {"TOKEN": "hush hush"})).result()
+    (tmp_path / "config.yaml").write_text("history: {directory: history}\n")
+    told = fleetctl("show", ran.run, env={"FLEETCTL_CONFIG": str(tmp_path / "config.yaml")})
+    assert "h001: ***" in told.stdout
+    told = fleetctl("history", env={"FLEETCTL_CONFIG": str(tmp_path / "config.yaml")})
+    assert ran.run in told.stdout
+    assert "run echo $TOKEN" in told.stdout
 
 
 def test_mistakes_are_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
