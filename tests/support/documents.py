@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 ON_A_FLEET = ("README.md", "docs/output.md", "docs/transfer.md")
 """Documents whose commands are typed on a lab, or on real servers where that will not do."""
 
+_NAMED_FILE = re.compile(r"^```\w+\n((?:# |\{# )([\w./-]+)(?: -?#\})?\n.*?)^```$", re.DOTALL | re.MULTILINE)
+
 _BLURRED = {
     r"\b\d+(\.\d+){3}:\d+": "ADDRESS",
     r"\b\d+\.\d+ s\b|\b0\.\d\d\b|\b[\d,]+ ms\b": "SECONDS",
@@ -43,8 +45,14 @@ def needs_real_servers(example: Example) -> bool:
 
 def needs_past_runs(example: Example) -> bool:
     """Whether it looks at what was done before, so that it means nothing alone."""
-    looks_back = r"fleetctl (history|show|compare|report|rerun)\b|@status:|@run:|--failed-to|\^\w+\.txt"
+    looks_back = r"fleetctl (history|show|compare|report|rerun|job resume)\b|@status:|@run:|--failed-to|\^\w+\.txt"
     return re.search(looks_back, example.command) is not None
+
+
+def named_files(document: str) -> dict[str, str]:
+    """The files that a document shows, by the name in their first line."""
+    written = (ROOT / document).read_text()
+    return {name: text for text, name in _NAMED_FILE.findall(written)}
 
 
 def plant(directory: Path, files: Mapping[str, str]) -> None:
