@@ -1,6 +1,7 @@
 """What README and docs show of runs that build on each other is typed in their order, into one history.
 
-docs/runs.md and docs/rollouts.md are stories from end to end; of the others these are the commands that look back.
+docs/runs.md, docs/rollouts.md and docs/jobs.md are stories from end to end; of the others these are the commands that
+look back.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.support.documents import ROOT, check, needs_past_runs, plant
+from tests.support.documents import ROOT, check, named_files, needs_past_runs, plant
 from tests.support.markdown import Example, blocks, examples
 from tests.support.stage import Stage
 
 RUNS = "docs/runs.md"
-STORIES = (RUNS, "docs/rollouts.md")
+STORIES = (RUNS, "docs/rollouts.md", "docs/jobs.md")
 LOOKING_BACK = ("docs/targeting.md", "docs/output.md", "README.md")
 FIRST = Example("fleetctl run -q -t 'web[01-02],db03' true > /dev/null 2>&1 || true", None)
 """What there is to look back at."""
@@ -45,6 +46,7 @@ _BLURRED = {
 def test_a_story_is_true_from_its_beginning_to_its_end(stage: Stage, document: str) -> None:
     stage.set_up()
     stage.forget()
+    plant(stage.fleet, named_files(document))
     if document == RUNS:
         (settings,) = blocks(ROOT / RUNS, "yaml")
         plant(stage.home, {".config/fleetctl/config.yaml": settings})

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from fleetctl.lab import Fault, Lab
-from tests.support.documents import ROOT, environment, plant, type_command
+from tests.support.documents import ROOT, environment, named_files, plant, type_command
 
 CASES = ROOT / "tests" / "cases"
 WEB = [f"web{number:02}" for number in range(1, 7)]
@@ -45,7 +45,7 @@ class Stage:
                 shutil.rmtree(left)
             elif left.name != "inventory.yaml":
                 left.unlink()
-        plant(self.fleet, OURS)
+        plant(self.fleet, OURS | named_files("README.md"))
         plant(self.fleet, {f"conf/{name}/app.conf": f"name = {name}\n" for name in self.host_homes})
         for name, home in self.host_homes.items():
             for directory in ("app", "www"):
