@@ -22,6 +22,7 @@ from fleetctl.events import (
     Event,
     HostFinished,
     HostStarted,
+    Outcome,
     Output,
     Progress,
     StepFinished,
@@ -213,8 +214,14 @@ class _Work:
         context = Context(host, emit, report, self._cancel, self._shared, self._stdin, self._meeting)
         outcome = perform(self._task, self._pool, context)
         if not self._cancel.is_set():  # what is cut off then is no failure of the host
-            self._brake.note(outcome)
+            self._note(host, outcome)
         self._happened.put([HostFinished(host=host.name, outcome=outcome, at=self._now())])
+
+    def _note(self, host: Host, outcome: Outcome) -> None:
+        if self._meeting is None:
+            self._brake.note(outcome)
+        else:  # which may know it already
+            self._meeting.ended(host.name, outcome)
 
     def _now(self) -> float:
         return time.monotonic() - self._started

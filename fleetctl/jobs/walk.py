@@ -45,11 +45,9 @@ class Walk:
         steps, handlers = self._sequence.job.steps, self._sequence.job.handlers
         try:
             for number, step in enumerate(steps, 1):
-                if step.name not in self._point.done and self._comes_to(step):
-                    self._do(step, number)
+                self._come_to(step, number, wanted=step.name not in self._point.done)
             for number, step in enumerate(handlers, len(steps) + 1):
-                if step.name in self._notified and self._comes_to(step):
-                    self._do(step, number)
+                self._come_to(step, number, wanted=step.name in self._notified)
         except (Cancelled, Stopped) as error:
             self._failure = self._failure or msgspec.structs.replace(ending(error), step=self._step)
         self._say()
@@ -65,13 +63,15 @@ class Walk:
         for name, result in self._point.results.items():
             self._values.register(name, result)
         self._values.vars.set(self._point.vars)
-        meeting = self._context.meeting
-        if meeting is not None:
-            for step in self._sequence.job.steps:
-                if step.name in self._point.done:
-                    meeting.passed(self._host, step.name)
 
-    def _comes_to(self, step: Step) -> bool:
+    def _come_to(self, step: Step, number: int, *, wanted: bool) -> None:
+        """Raises: Cancelled, Stopped."""
+        if wanted and self._does(step):
+            self._do(step, number)
+        elif self._context.meeting is not None:
+            self._context.meeting.passed(self._host, step.name)
+
+    def _does(self, step: Step) -> bool:
         """Whether it is done, after all that has happened.
 
         A host that is gone is cleaned up after here, if anything had been done for it before.
@@ -93,7 +93,7 @@ class Walk:
         self._take(step, played)
         failure = played.failure
         if failure is not None and played.status is StepStatus.FAILED and self._failure is None:
-            self._failure = msgspec.structs.replace(failure, step=step.name)
+            self._fail(msgspec.structs.replace(failure, step=step.name))
         self._unsaid.append(
             StepFinished(
                 host=self._host,
@@ -112,6 +112,12 @@ class Walk:
             )
         )
 
+    def _fail(self, failure: Outcome) -> None:
+        """What else is done now cleans up."""
+        self._failure = failure
+        if self._context.meeting is not None:
+            self._context.meeting.ended(self._host, failure)
+
     def _say(self) -> None:
         """The end of a step goes with the beginning of the next, for each delivery costs."""
         if self._unsaid:
@@ -119,13 +125,15 @@ class Walk:
             self._unsaid = []
 
     def _meet(self, step: Step) -> None:
-        """Wait for the others where the job says so; who has failed waits for nobody. Raises: Stopped, Cancelled."""
+        """Wait for the others where the job says so. Raises: Stopped, but not where it is always done; Cancelled."""
         meeting = self._context.meeting
         asks = self._sequence.asks
-        if meeting is None or self._failure is not None or not (step.how.barrier or asks):
+        if meeting is None or not (step.how.barrier or asks):
             return
         self._say()
         meeting.meet(self._host, step.name)
+        if not step.how.always:
+            meeting.go_on()
         if asks:
             meeting.agrees(self._host, step.name, f"next: {step.name}. Go on?")
 

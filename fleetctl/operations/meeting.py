@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from fleetctl.cancel import Cancel
 from fleetctl.errors import FleetError, OnceFailed, Stopped
+from fleetctl.events import Outcome
 
 Agree = Callable[[str, Cancel], bool]
 """Puts a question to the user; whether the answer is yes. Raises: Cancelled."""
@@ -32,6 +33,8 @@ class Stop(Protocol):
     @property
     def reason(self) -> str: ...
 
+    def note(self, outcome: Outcome) -> None: ...
+
     def pull(self, reason: str) -> None: ...
 
 
@@ -44,7 +47,8 @@ class Meeting:
 
     Args:
         hosts: all that may come.
-        stop: no host goes on past a meeting once it has a reason; pulled when the user does not agree.
+        stop: no host goes on past a meeting once it has a reason; it is told how hosts end, and pulled when the user
+            does not agree.
         agree: asks the user; called by the thread of any host, by one at a time for each question.
     """
 
@@ -55,8 +59,9 @@ class Meeting:
         self._seats = _Seats(seats, cancel)
         self._places_lock = threading.Lock()  # of what follows
         self._walking = set(hosts)
+        self._ended: set[str] = set()
         self._points: dict[str, _Point] = {}
-        self._errands: dict[str, _Errand[Any]] = {}
+        self._errands: dict[tuple[str, ...], _Errand[Any]] = {}
 
     @contextmanager
     def seat(self) -> Iterator[None]:
@@ -74,22 +79,29 @@ class Meeting:
             for point in self._points.values():
                 self._seats.queue(point.without(host))
 
+    def ended(self, host: str, outcome: Outcome) -> None:
+        """It has ended so, and may only clean up; told before it passes what it does not come to."""
+        with self._places_lock:
+            told = host in self._ended
+            self._ended.add(host)
+        if not told:
+            self._stop.note(outcome)
+
     def passed(self, host: str, place: str) -> None:
-        """It has been there before, or is there now, and nobody waits for it."""
+        """It is there, has been there before, or does not come there: nobody waits for it."""
         with self._places_lock:
             self._seats.queue(self._point(place).without(host))
 
     def meet(self, host: str, place: str) -> None:
-        """Wait until all hosts that are still on their way have come here.
-
-        Raises: Stopped when the run goes no further; Cancelled.
-        """
+        """Wait until all hosts that are still on their way have come here, or passed it. Raises: Cancelled."""
         self.passed(host, place)
-        if not self._stop.reason:
-            with self._places_lock:
-                turn = self._point(place).turn()
-            if turn is not None:
-                self._wait(turn)
+        with self._places_lock:
+            turn = self._point(place).turn()
+        if turn is not None:
+            self._wait(turn)
+
+    def go_on(self) -> None:
+        """Raises: Stopped when the run goes no further."""
         if reason := self._stop.reason:
             raise Stopped(f"stopped before it: {reason}", hint="`fleetctl job resume` goes on here")
 
@@ -99,8 +111,19 @@ class Meeting:
         Raises: what `do` raises, on the host that did it; OnceFailed, or Stopped, on the others; NotForThisHost;
             Cancelled.
         """
+        return self._once(host, (place,), do)
+
+    def agrees(self, host: str, place: str, question: str) -> None:
+        """Ask the user, once for all. Raises: Stopped when the answer is no; Cancelled."""
+        _, yes = self._once(host, (place, question), lambda: self._agree(question, self._cancel))
+        if not yes:
+            reason = f"nobody agreed to go on at {place}"
+            self._stop.pull(reason)
+            raise Stopped(reason, hint="`fleetctl job resume` goes on here")
+
+    def _once(self, host: str, key: tuple[str, ...], do: Callable[[], T]) -> tuple[str, T]:
         with self._places_lock:
-            errand = self._errands.setdefault(place, _Errand())
+            errand = self._errands.setdefault(key, _Errand())
         while (turn := errand.turn(host)) is not None:
             self._wait(turn)
         if errand.over:
@@ -118,14 +141,6 @@ class Meeting:
             raise
         self._seats.queue(errand.end(None, result))
         return host, result
-
-    def agrees(self, host: str, place: str, question: str) -> None:
-        """Ask the user, once for all. Raises: Stopped when the answer is no; Cancelled."""
-        _, yes = self.once(host, f"{place}: {question}", lambda: self._agree(question, self._cancel))
-        if not yes:
-            reason = f"nobody agreed to go on at {place}"
-            self._stop.pull(reason)
-            raise Stopped(reason, hint="`fleetctl job resume` goes on here")
 
     def _point(self, place: str) -> _Point:
         if place not in self._points:

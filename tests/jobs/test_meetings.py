@@ -286,3 +286,28 @@ def test_whatever_happens_to_hosts_that_meet_each_has_one_end_and_barriers_hold(
         ends = [e for e in told.events if isinstance(e, StepFinished) and e.step == before]
         starts = [place for place, e in enumerate(told.events) if isinstance(e, StepStarted) and e.step == after]
         assert not starts or told.events.index(ends[-1]) < starts[0]
+
+
+@pytest.mark.parametrize("most", [None, 0])
+def test_what_is_always_done_once_is_done_when_all_have_come_there_or_ended(tmp_path: Path, most: int | None) -> None:
+    stage = Stage(
+        tmp_path,
+        """
+        steps:
+        - {name: work, run: exit 3 on h001}
+        - {name: all, barrier: true}
+        - {name: more, run: more}
+        - {name: tidy, run: tidy, always: true, once: true, barrier: true}
+        """,
+    )
+    told = stage(4, fanout=2, brake=Brake(most))
+    tidied = [event.data for event in told.events if isinstance(event, Output)].count(b"tidy\n")
+    assert tidied == 1
+    assert told.steps("h001")["tidy"] == "changed"
+    assert told.outcomes["h001"].step == "work"
+    ends = Counter(str(outcome.status) for outcome in told.outcomes.values())
+    if most is None:
+        assert ends == {"ok": 3, "failed": 1}
+        assert first_and_last(told, StepFinished, "more")[1] < first_and_last(told, StepStarted, "tidy")[0]
+    else:
+        assert ends == {"skipped": 3, "failed": 1}
