@@ -13,6 +13,7 @@ _ROOMS = {
     "Check": "rollout",
     "Command": "operations.command",
     "Choices": "transfer.choices",
+    "Secret": "model",
 }
 """What scripts import from here, and where it is. The stub beside this file says the same to type checkers."""
 

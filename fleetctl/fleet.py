@@ -247,7 +247,8 @@ class Fleet:
 
         Args:
             command: for the login shell; a Command says more: variables, a directory, a time-out.
-            target: an expression, as `@web&@tag:eu`, or a list of them; or hosts. None is the default target.
+            target: an expression, as `@web&@tag:eu`, or a list of them; or hosts. None is the default target, and an
+                empty list no host at all.
             stdin: what it reads on each host; nothing without.
             rollout: in batches, and what stops it; see `Rollout.of`.
             consumers: what else sees the events: views, or a recorder that keeps them in history.
@@ -345,16 +346,17 @@ class Fleet:
         from fleetctl.plays import prepared  # noqa: PLC0415 - jinja2 takes 40 ms, which others need not spend
 
         play = prepared(job, dict(vars or {}), tags, skip_tags, start_at)
-        hosts = self._meant(play.targets if target is None else target, play.over(self._overrides))
+        hosts = self._meant((play.targets or None) if target is None else target, play.over(self._overrides))
         play.check(hosts)
         how = play.policy(self._policy)
         return self._run(play.sequence, hosts, consumers, rollout=play.rollout, agree=agree, policy=how)
 
     def _meant(self, target: Target, overrides: Overrides | None = None) -> tuple[Host, ...]:
-        """The hosts of a target. Raises: TargetError, SecretError."""
+        """The hosts of a target; of an empty list none, and not all. Raises: TargetError, SecretError."""
         words = [target] if isinstance(target, str) else list(target or ())
-        if words and all(isinstance(word, Host) for word in words):
-            return tuple(word for word in words if isinstance(word, Host))
+        hosts = tuple(word for word in words if isinstance(word, Host))
+        if hosts or (target is not None and not words):
+            return hosts
         names = self.inventory.select(*(word for word in words if isinstance(word, str)))
         return self._hosts(names, overrides or self._overrides)
 

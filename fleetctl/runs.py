@@ -15,6 +15,7 @@ from fleetctl.events import ErrorFacts, Event, HostFinished, Outcome, Output, Ru
 from fleetctl.interruption import Interruption
 from fleetctl.publishing import Published, Result
 from fleetctl.views import Consumer
+from fleetctl.views.reasons import reason
 
 MOST_KEPT = 256 * 1024
 """Bytes of each stream of each host that a result holds: the first ones."""
@@ -50,6 +51,11 @@ class HostResult(msgspec.Struct, frozen=True):
     def exit_code(self) -> int | None:
         """None where there was none."""
         return self.outcome.exit_code
+
+    @property
+    def why(self) -> str:
+        """Why it is not ok, in a few words: `exit 3`, `unreachable: connection refused by …`; "" where it is."""
+        return reason(self.outcome)
 
     @property
     def error(self) -> ErrorFacts | None:

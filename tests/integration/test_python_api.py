@@ -58,6 +58,9 @@ def test_one_login_serves_all_calls_on_a_host(start_sshd: SshdStarter, far: Path
             False,
         )
         assert ran.run in repr(ran)
+        assert (one.why, one.error) == ("exit 1", None)
+        nothing = fleet.run("true", []).result()  # which is not all hosts
+        assert (nothing.ok, nothing.hosts) == (True, {})
 
         sent = fleet.put(here, f"{far}/", ["h001", "h002"], mode=0o640, choices=Choices(checksum=True)).result()
         assert sent.ok
