@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -51,13 +52,17 @@ def app(words: Sequence[str]) -> typer.Typer:
     )
     known = (*_COMMANDS, *_GROUPS)
     for name in words[:1] if words and words[0] in known else known:
-        _add(program, name)
+        _add(program, name, words[1:2])
     return program
 
 
-def _add(program: typer.Typer, name: str) -> None:
+def _add(program: typer.Typer, name: str, then: Sequence[str]) -> None:
+    """The command of that name; of a group the one that comes `then`, or all of them where there is none such."""
     if name in _GROUPS:
-        program.add_typer(import_module(f"fleetctl.cli.{name}").app, name=name)
+        group: typer.Typer = copy(import_module(f"fleetctl.cli.{name}").app)
+        asked = [one for one in group.registered_commands if one.callback and one.callback.__name__ in then]
+        group.registered_commands = asked or group.registered_commands
+        program.add_typer(group, name=name)
         return
     module, settings = _COMMANDS[name]
     command = getattr(import_module(f"fleetctl.cli.{module}"), name)

@@ -35,12 +35,13 @@ JOB = Job(
 )  # fmt: skip
 
 
-def _orders(*words: str, job: Job = JOB) -> Orders:
+def _orders(*words: str, job: Job = JOB, **changed: Any) -> Orders:
     """What is carried out when these words follow `job run FILE`."""
     argv = ["job", "run", "file.yaml", *words]
     group: Any = typer.main.get_group(app(argv)).commands["job"]
     command = group.commands["run"]
     context: Any = command.make_context("run", argv[2:])
+    context.params |= changed
     kinds = {"selection": Selection, "access": Access, "pace": Pace, "output": Output, "privilege": Privilege}
     kinds |= {"limits": Limits, "batches": Batches}
     groups: dict[str, Any] = {
@@ -69,6 +70,10 @@ def test_what_was_typed_wins_even_where_it_is_the_default() -> None:
     assert (batches.batch, batches.serial, batches.pause) == (None, True, "30")
     assert (batches.check, batches.check_on, batches.check_timeout) == ("true", CheckOn.HOSTS, 60.0)
     assert not _orders("-H", "root@elsewhere").selection.target
+
+
+def test_what_was_typed_for_a_rerun_wins_as_well() -> None:
+    assert _orders(fanout=3).pace.fanout == 3
 
 
 def test_diff_is_about_files_and_not_about_what_hosts_say() -> None:

@@ -47,6 +47,11 @@ def _was_typed(name: str, context: typer.Context) -> bool:
 
 
 def _with(options: _Options, said: Mapping[str, Any]) -> _Options:
-    return msgspec.structs.replace(
-        options, **{name: value for name, value in said.items() if name in options.__struct_fields__}
-    )
+    """Where it is not as usual it was typed, if not for this run then for one that goes on with another."""
+    usual = type(options)()
+    given = {
+        name: value
+        for name, value in said.items()
+        if name in options.__struct_fields__ and getattr(options, name) == getattr(usual, name)
+    }
+    return msgspec.structs.replace(options, **given)
