@@ -1,4 +1,7 @@
-"""Two runs side by side: which hosts have another status or output in the second, and what differs."""
+"""Two runs side by side: which hosts have another status or output in the second, and what differs.
+
+Of a job it is told in which step. That a step has changed something in one run and not in the other is no difference.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fleetctl.events import Event, HostFinished, Output
+from fleetctl.events import Event
 from fleetctl.nodes import fold
 from fleetctl.views.diff import Differ, Incomparable
 from fleetctl.views.facts import outcome_facts
@@ -16,7 +19,8 @@ from fleetctl.views.fold import shown_change
 from fleetctl.views.neutral import sanitize
 from fleetctl.views.reasons import reason
 from fleetctl.views.screen import Screen
-from fleetctl.views.spool import Result, Spool
+from fleetctl.views.sides import NOTHING, Part, Side, read
+from fleetctl.views.spool import Spool
 
 
 class Change(StrEnum):
@@ -43,8 +47,8 @@ class Compared(msgspec.Struct, frozen=True):
 
     host: str
     change: Change
-    before: Result | None
-    after: Result | None
+    before: Side | None
+    after: Side | None
 
     @property
     def differs(self) -> bool:
@@ -53,7 +57,17 @@ class Compared(msgspec.Struct, frozen=True):
 
     @property
     def output_differs(self) -> bool:
-        return self.before is not None and self.after is not None and _said(self.before) != _said(self.after)
+        return self.before is not None and self.after is not None and self.before.said != self.after.said
+
+    def steps(self) -> Iterator[tuple[str, Part, Part]]:
+        """Those of a job that ended or spoke in another way, by name; "" for all that was said where it is none."""
+        if self.before is None or self.after is None:
+            return
+        before, after = self.before.parts, self.after.parts
+        for name in dict.fromkeys([*before, *after]):
+            was, now = before.get(name, NOTHING), after.get(name, NOTHING)
+            if was.digests != now.digests or was.ending != now.ending:
+                yield name, was, now
 
 
 class Comparison:
@@ -64,9 +78,9 @@ class Comparison:
 
     def __init__(self, before: Iterable[Event], after: Iterable[Event], spool: Spool) -> None:
         self._spool = spool
-        was, now = _read(before, spool), _read(after, spool)
-        self.hosts = [_compared(host, was.get(host), result) for host, result in now.items()]
-        self.hosts += [_compared(host, result, None) for host, result in was.items() if host not in now]
+        was, now = read(before, spool), read(after, spool)
+        self.hosts = [_compared(host, was.get(host), side) for host, side in now.items()]
+        self.hosts += [_compared(host, side, None) for host, side in was.items() if host not in now]
 
     @property
     def differs(self) -> bool:
@@ -87,6 +101,7 @@ class Comparison:
                 "output_differs": one.output_differs,
                 "before": None if one.before is None else outcome_facts(one.before.outcome),
                 "after": None if one.after is None else outcome_facts(one.after.outcome),
+                "steps": [_step_facts(*step) for step in one.steps() if step[0]],
             }
             for one in self.hosts
         ]
@@ -106,22 +121,11 @@ class Comparison:
                     screen.write(b"    " + shown_change(line, screen, raw=False))
 
 
-def _read(events: Iterable[Event], spool: Spool) -> dict[str, Result]:
-    results: dict[str, Result] = {}
-    for event in events:
-        match event:
-            case Output():
-                spool.add(event)
-            case HostFinished(host=host, outcome=outcome):
-                results[host] = spool.finish(host, outcome)
-    return results
-
-
-def _compared(host: str, before: Result | None, after: Result | None) -> Compared:
+def _compared(host: str, before: Side | None, after: Side | None) -> Compared:
     return Compared(host, _change(before, after), before, after)
 
 
-def _change(before: Result | None, after: Result | None) -> Change:
+def _change(before: Side | None, after: Side | None) -> Change:
     if before is None or after is None:
         return Change.NEW if before is None else Change.GONE
     was_good, is_good = not reason(before.outcome), not reason(after.outcome)
@@ -129,42 +133,54 @@ def _change(before: Result | None, after: Result | None) -> Change:
         return Change.CAME_GOOD if is_good else Change.WENT_BAD
     if not is_good:
         return Change.STILL_BAD
-    return Change.SAME if _said(before) == _said(after) else Change.OUTPUT
+    return Change.SAME if before.said == after.said else Change.OUTPUT
 
 
-def _said(result: Result) -> tuple[bytes, bytes]:
-    return result.stdout.digest, result.stderr.digest
+def _likeness(side: Side | None) -> tuple[object, ...]:
+    return () if side is None else (side.outcome.status, reason(side.outcome), *side.said)
 
 
-def _likeness(result: Result | None) -> tuple[object, ...]:
-    return () if result is None else (result.outcome.status, reason(result.outcome), *_said(result))
+def _endings(side: Side | None) -> tuple[object, ...]:
+    return () if side is None else side.endings
 
 
 def _alike(hosts: list[Compared]) -> list[list[Compared]]:
     """Those of which the same is to be told, the most first."""
     groups: dict[tuple[object, ...], list[Compared]] = {}
     for one in hosts:
-        groups.setdefault((_likeness(one.before), _likeness(one.after)), []).append(one)
+        story = (_likeness(one.before), _likeness(one.after), _endings(one.before), _endings(one.after))
+        groups.setdefault(story, []).append(one)
     return sorted(groups.values(), key=lambda group: -len(group))
 
 
 def _story(alike: list[Compared]) -> bytes:
     one = alike[0]
     names = fold(each.host for each in alike)
-    words = [_word(result) for result in (one.before, one.after) if result is not None]
+    words = [_word(side) for side in (one.before, one.after) if side is not None]
     told = "" if one.change is Change.OUTPUT else f"  {' → '.join(dict.fromkeys(words))}"
     return f"  {names}{sanitize(told)}\n".encode(errors="replace")
 
 
-def _word(result: Result) -> str:
-    return reason(result.outcome) or str(result.outcome.status)
+def _word(side: Side) -> str:
+    return reason(side.outcome) or str(side.outcome.status)
 
 
 def _changes(one: Compared, differ: Differ) -> Iterator[bytes]:
-    if one.before is None or one.after is None:
-        return
-    try:
-        yield from differ.hunks(one.before.stdout, one.after.stdout)
-        yield from differ.hunks(one.before.stderr, one.after.stderr)
-    except Incomparable as why:
-        yield f"(not compared: {why})".encode()
+    for name, was, now in one.steps():
+        if name:
+            words = " → ".join(dict.fromkeys((_ending(was), _ending(now))))
+            yield f"{name}: {words}".encode(errors="replace")
+        try:
+            yield from differ.hunks(was.said.stdout, now.said.stdout)
+            yield from differ.hunks(was.said.stderr, now.said.stderr)
+        except Incomparable as why:
+            yield f"(not compared: {why})".encode()
+
+
+def _ending(part: Part) -> str:
+    return "not done" if part.ending is None else ": ".join(filter(None, (part.ending.word, part.ending.why)))
+
+
+def _step_facts(name: str, was: Part, now: Part) -> dict[str, Any]:
+    words = [None if part.ending is None else part.ending.word for part in (was, now)]
+    return {"step": name, "before": words[0], "after": words[1], "output_differs": was.digests != now.digests}

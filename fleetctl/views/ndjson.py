@@ -57,7 +57,7 @@ def _facts(event: Event) -> dict[str, Any]:
         case Transferred(host=host):
             return _head(event) | {"host": host} | transfer_facts(event)
         case StepFinished(host=host):
-            further = {"notified": event.notified, "register": event.register, "set": event.set}
+            further = {name: getattr(event, name) for name in ("notified", "register", "set", "lost")}
             return _head(event) | {"host": host} | step_facts(event) | further | {"result": result_facts(event.result)}
         case _:
             facts: dict[str, Any] = msgspec.to_builtins(event)

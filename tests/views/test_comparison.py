@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from fleetctl.events import Event, Status
+from hypothesis import given
+
+from fleetctl.events import Event, Status, StepCounts, StepStatus
 from fleetctl.views.comparison import Change, Comparison
 from fleetctl.views.spool import Spool
 from tests.support.showing import Paper, begun, ended, over, refused, run_of, said
+from tests.views.playing import finished, job_runs, started, step
 
 
 def compared(before: list[Event], after: list[Event], *, terminal: bool = False) -> tuple[Comparison, str]:
@@ -94,3 +97,44 @@ def test_outputs_too_large_to_compare_differ_all_the_same() -> None:
     comparison, text = compared(run_of({"a": "x" * 2_000_000}), run_of({"a": "y"}))
     assert comparison.differs
     assert "(not compared: they are over 1 MiB)" in text
+
+
+def test_jobs_are_compared_step_by_step() -> None:
+    good, bad = finished("a", StepCounts()), finished("a", StepCounts(), Status.FAILED, "restart nginx", exit_code=1)
+    before = [started("a"), *step("a", 1, "one\n"), *step("a", 2, "up\n"), *step("a", 3, "fine\n"), good]
+    after = [started("a"), *step("a", 1, "one\n", StepStatus.OK)]
+    after += [*step("a", 2, "down\n", StepStatus.FAILED, exit_code=1), bad]
+    comparison, text = compared(over(before), over(after))
+    assert text.splitlines() == [
+        "went bad (1)",
+        "  a  ok → restart nginx: exit 1",
+        "    fetch: changed → ok",
+        "    restart nginx: changed → failed: exit 1",
+        "    @@ -1 +1 @@",
+        "    -up",
+        "    +down",
+        "    check: changed → not done",
+        "    @@ -1 +0,0 @@",
+        "    -fine",
+    ]
+    assert comparison.facts()[0]["steps"] == [
+        {"step": "fetch", "before": "changed", "after": "ok", "output_differs": False},
+        {"step": "restart nginx", "before": "changed", "after": "failed", "output_differs": True},
+        {"step": "check", "before": "changed", "after": None, "output_differs": True},
+    ]
+
+
+def test_a_job_that_has_nothing_left_to_change_is_no_difference() -> None:
+    before, after = (
+        over([started("a"), *step("a", 1, "x\n", status), *step("a", 2, status=status), finished("a", StepCounts())])
+        for status in (StepStatus.CHANGED, StepStatus.OK)
+    )
+    comparison, text = compared(before, after)
+    assert (comparison.differs, text) == (False, "")
+
+
+@given(before=job_runs(), after=job_runs())
+def test_no_two_jobs_break_it(before: list[Event], after: list[Event]) -> None:
+    comparison, _ = compared(before, after, terminal=True)
+    assert not compared(before, before, terminal=True)[0].differs
+    assert len(comparison.facts()) == sum(comparison.counts().values())

@@ -148,7 +148,7 @@ def test_a_step_has_lines_at_its_beginning_and_its_end_with_the_same_keys_always
     assert plain == {
         "type": "step_finished", "at": 0.0, "seq": 1, "host": "a", "step": "restart nginx", "number": 2,
         "status": "ok", "exit_code": None, "seconds": 0.0, "why": "", "error": None, "once": "", "notified": [],
-        "register": "", "set": {"x": [1]}, "result": None,
+        "register": "", "set": {"x": [1]}, "lost": "", "result": None,
     }  # fmt: skip
     assert end.keys() == plain.keys()
     assert (end["register"], end["notified"]) == ("said", ["reload"])
