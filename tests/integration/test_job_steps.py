@@ -182,8 +182,8 @@ def test_a_step_waits_until_something_is_there_on_the_host_or_gone(
     assert "look 3" in said(ran)
     assert "look 2" not in said(ran)
     ended = steps(ran)
-    assert ended["port"]["why"].startswith(f"port {port} of 127.0.0.1: there after ")
-    assert ended["no port"]["why"].startswith(f"port {nothing} of 127.0.0.1: gone after ")
+    assert ended["port"]["why"].startswith(f"port {port} of 127.0.0.1: there ")
+    assert ended["no port"]["why"].startswith(f"port {nothing} of 127.0.0.1: gone ")
     assert ended["in vain"]["error"]["message"] == f"not there after 300ms: port {nothing} of 127.0.0.1"
     assert "refuse" in ended["no url"]["error"]["message"] or "connect" in ended["no url"]["error"]["message"]
     assert outcome(ran)["error"]["message"].endswith(": not yet")

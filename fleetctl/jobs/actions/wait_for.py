@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from fleetctl.durations import elapsed, spelled
+from fleetctl.durations import spelled
 from fleetctl.errors import ChannelRefused, StepFailed, TimedOut
 from fleetctl.events import Stream
 from fleetctl.jobs.language import WaitFor
@@ -82,7 +82,12 @@ def perform_wait_for(action: WaitFor, scene: Scene) -> Done:
             )
         scene.cancel.wait(min(action.every, left))
     _pass_on(seen, scene)
-    return Done(0, why=f"{what}: {'gone' if action.gone else 'there'} after {elapsed(time.monotonic() - began)}")
+    return Done(0, why=f"{what}: {'gone' if action.gone else 'there'} {_when(time.monotonic() - began)}")
+
+
+def _when(waited: float) -> str:
+    """In whole seconds, so that hosts that have waited alike are shown as one."""
+    return f"after {waited:.0f} s" if waited >= 1 else "at once"
 
 
 def _watched(action: WaitFor, scene: Scene) -> _Watched:
