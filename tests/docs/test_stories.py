@@ -18,7 +18,10 @@ from tests.support.stage import Stage
 RUNS = "docs/runs.md"
 STORIES = (RUNS, "docs/rollouts.md", "docs/jobs.md")
 LOOKING_BACK = ("docs/targeting.md", "docs/output.md", "README.md")
-FIRST = Example("fleetctl run -q -t 'web[01-02],db03' true > /dev/null 2>&1 || true", None)
+FIRST = (
+    Example("fleetctl job run deploy.yaml", None),
+    Example("fleetctl run -q -t 'web[01-02],db03' true > /dev/null 2>&1 || true", None),
+)
 """What there is to look back at."""
 
 EXIT_CODES = {
@@ -58,7 +61,8 @@ def test_what_else_is_shown_of_earlier_runs_works(stage: Stage) -> None:
     stage.set_up()
     stage.forget()
     _type_all(
-        stage, [FIRST, *(one for document in LOOKING_BACK for one in examples(ROOT / document) if needs_past_runs(one))]
+        stage,
+        [*FIRST, *(one for document in LOOKING_BACK for one in examples(ROOT / document) if needs_past_runs(one))],
     )
 
 

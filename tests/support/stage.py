@@ -22,10 +22,11 @@ DEAD = "db03"
 OURS = {
     "app.conf": "port = 8080\n",
     "app.tar": "not much of a large file\n",
+    "greet.sh": '#!/bin/sh\necho "hello, $1"\n',
     "site/index.html": "<p>hi</p>\n",
     "site/css/main.css": "body {}\n",
 }
-"""What put sends in the documents."""
+"""What put sends, and script runs, in the documents."""
 
 
 @dataclass(frozen=True)
