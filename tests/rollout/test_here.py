@@ -38,7 +38,7 @@ def test_what_it_leaves_in_the_background_is_not_waited_for(cancel: Cancel, tmp_
     command = f"sleep 612 & echo $! > {tmp_path}/pid; exit 1"
     assert check_here(command, 60, (), cancel) == failed("exit 1")
     left = int((tmp_path / "pid").read_text())
-    assert "sleep 612" in command_line(left)
+    assert Path(f"/proc/{left}").exists()  # it may just be becoming `sleep`, and have no command line yet
     end([left])
 
 
