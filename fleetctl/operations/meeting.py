@@ -103,7 +103,7 @@ class Meeting:
     def go_on(self) -> None:
         """Raises: Stopped when the run goes no further."""
         if reason := self._stop.reason:
-            raise Stopped(f"stopped before it: {reason}", hint="`fleetctl job resume` goes on here")
+            raise Stopped(f"stopped before it: {reason}")
 
     def once(self, host: str, place: str, do: Callable[[], T]) -> tuple[str, T]:
         """What `do` came to on the first host that it was for. Returns: that host, and the result.
@@ -119,7 +119,7 @@ class Meeting:
         if not yes:
             reason = f"nobody agreed to go on at {place}"
             self._stop.pull(reason)
-            raise Stopped(reason, hint="`fleetctl job resume` goes on here")
+            raise Stopped(reason)
 
     def _once(self, host: str, key: tuple[str, ...], do: Callable[[], T]) -> tuple[str, T]:
         with self._places_lock:
