@@ -46,11 +46,14 @@ def fates(hosts: Sequence[str], steps: Sequence[str], seed: int) -> Mapping[str,
     """For two hosts of five, in the order of the hosts. The same for the same hosts, steps and seed.
 
     Args:
-        steps: those that can fail; there is at least one.
+        steps: those that can fail; where there are none, hosts refuse connections.
     """
     chance = random.Random(seed)  # noqa: S311 - to be foreseen is what it is for
     struck = chance.sample(hosts, math.ceil(len(hosts) * _SHARE))
-    drawn = {host: _fate(kind, steps, chance) for host, kind in zip(struck, cycle(_KINDS), strict=False)}
+    drawn = {
+        host: _fate(kind, steps, chance)
+        for host, kind in zip(struck, cycle(_KINDS if steps else ("refuses",)), strict=False)
+    }
     return {host: drawn[host] for host in hosts if host in drawn}
 
 

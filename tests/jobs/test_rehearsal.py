@@ -76,6 +76,7 @@ def test_the_same_seed_has_the_same_faults_and_another_one_others() -> None:
     assert {fate.kind for fate in first.values()} == {"fails", "drops", "slow", "refuses"}
     assert list(first) == sorted(first)
     assert [fate.kind for fate in fates(["one"], ["a"], 1).values()] == ["fails"]
+    assert {fate.kind for fate in fates(HOSTS, [], 1).values()} == {"refuses"}
 
 
 def _job(*actions: object) -> Job:
