@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,12 @@ class Fleet:
     def addresses(self) -> Path:
         """A file with one address a line."""
         return self.directory / "addresses"
+
+    def lines(self, lines: Iterable[str]) -> Path:
+        """A file with these lines."""
+        path = self.directory / "lines"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
 
 
 @contextmanager

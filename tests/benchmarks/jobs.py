@@ -29,12 +29,11 @@ LINES = [f"test -d /proc && echo step {number}" for number in range(1, STEPS + 1
 def commands(served: Fleet) -> dict[str, Command]:
     """The same work three ways: log in to each address with the RSA key, check its key strictly, run each line."""
     server = served.server
-    lines = served.directory / "lines"
-    lines.write_text("".join(f"{line}\n" for line in LINES))
+    lines = served.lines(LINES)
     peer = (served.addresses, str(server.port), server.user, server.key(), served.known_hosts, str(FANOUT), lines)
     ways: dict[str, Command] = {
         "fleetctl": (*_ours(served), _job(served.directory)),
-        "paramiko": (sys.executable, PEERS / "paramiko_steps.py", *peer),
+        "paramiko": (sys.executable, PEERS / "paramiko_lines.py", *peer),
     }
     if PLAYBOOK.exists():
         ways["ansible"] = _ansible(served)

@@ -29,7 +29,7 @@ def commands(served: Fleet) -> dict[str, Command]:
     return {
         "fleetctl": (SCRIPT, "run", "-f", str(FANOUT), "-i", served.inventory, "df"),
         "asyncssh": (sys.executable, PEERS / "asyncssh_df.py", *peer),
-        "paramiko": (sys.executable, PEERS / "paramiko_df.py", *peer),
+        "paramiko": (sys.executable, PEERS / "paramiko_lines.py", *peer, served.lines(["df"])),
         "xargs ssh": ("xargs", f"-P{FANOUT}", "-a", served.addresses, "-I{}", *ssh, "{}", "df"),
     }
 
