@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-
 from fleetctl.jobs.scene import Scene
+from fleetctl.operations.command import path_word
 
 
 def already_done(scene: Scene) -> str:
@@ -12,13 +11,19 @@ def already_done(scene: Scene) -> str:
     how = scene.step.how
     if how.creates is not None:
         path = scene.renderer.text(how.creates)
-        if _succeeds(f"test -e {shlex.quote(path)} || test -L {shlex.quote(path)}", scene):
+        if _succeeds(is_there(path), scene):
             return f"creates: {path} is there"
     if how.unless is not None:
         line = scene.renderer.text(how.unless)
         if _succeeds(line, scene):
             return f"unless: {line}"
     return ""
+
+
+def is_there(path: str) -> str:
+    """A command that succeeds if there is something on the host, be it a link that leads nowhere."""
+    word = path_word(path)
+    return f"test -e {word} || test -L {word}"
 
 
 def _succeeds(line: str, scene: Scene) -> bool:

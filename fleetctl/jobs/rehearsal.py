@@ -32,6 +32,8 @@ from fleetctl.jobs.texts import Seconds
 LONGEST_PAUSE = 0.5
 """Seconds."""
 _MARK = "fleetctl-rehearsal"
+_CONSTANT = {"true", "false"}
+"""Conditions that ask nothing."""
 
 _TOLD = Run | Script | Get | WaitFor | Reboot | Local
 
@@ -116,4 +118,5 @@ def _how(how: Modifiers, *, judges: bool) -> Modifiers:
     )
     if judges:
         return played
-    return msgspec.structs.replace(played, until=None, changed_when=None, failed_when=None)
+    changed = how.changed_when if how.changed_when in _CONSTANT else None
+    return msgspec.structs.replace(played, until=None, changed_when=changed, failed_when=None)

@@ -84,7 +84,7 @@ class Scene(msgspec.Struct, frozen=True):
 
     def reading(self, stdin: str | None) -> Context:
         """The context of something that reads this text, worked out; or nothing."""
-        text = None if stdin is None else self.renderer.text(stdin)
+        text = None if stdin is None else self.renderer.data(stdin)
         given = None if text is None else Following(os.fsencode(text))
         return msgspec.structs.replace(self.context, stdin=given)
 

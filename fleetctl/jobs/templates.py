@@ -9,7 +9,7 @@ import functools
 import re
 import shlex
 import traceback
-from collections.abc import Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 import jinja2
@@ -24,6 +24,7 @@ NAMES = ("host", "vars", "steps", "facts", "run", "item", "index", "result")
 """What templates may see; the last three where they have a meaning."""
 
 _ALONE = re.compile(r"\s*\{\{(?P<inside>.*)\}\}\s*", re.DOTALL)
+_LISTS = (Iterator, range, KeysView, ValuesView, ItemsView)
 _SHOWN = 80
 _MISTAKES = (
     jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError
@@ -35,9 +36,15 @@ def quote(value: object) -> str:
     """A value as one word of a shell; of a list, each item as a word."""
     if isinstance(value, jinja2.Undefined):
         str(value)  # it says what is missing
+    value = settled(value)
     if isinstance(value, list | tuple):
         return " ".join(map(quote, value))
     return shlex.quote(as_text(value))
+
+
+def settled(value: Any) -> Any:
+    """A list where it is what makes one: `map` and `items` of Jinja, a range, the keys of a mapping."""
+    return list(value) if isinstance(value, _LISTS) else value
 
 
 def as_text(value: object) -> str:
@@ -72,11 +79,22 @@ def environment() -> jinja2.Environment:
     """The one that all templates of jobs are read with."""
     made = _Environment(undefined=_NotThere, keep_trailing_newline=True, finalize=_finalized)
     made.filters["quote"] = quote
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _plain}
     del made.globals["lipsum"]
     return made
 
 
+def _plain(value: object) -> object:
+    """What `tojson` cannot write by itself: `vars` and `facts`, and what makes a list."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, _LISTS):
+        return list(value)
+    raise TypeError(f"{told(value)} cannot be written as JSON")
+
+
 def _finalized(value: object) -> object:
+    value = settled(value)
     return as_text(value) if value is None or isinstance(value, bool) else value
 
 
@@ -97,6 +115,16 @@ class Renderer:
         return Renderer({**self._values, **more}, self._where)
 
     def text(self, template: str) -> str:
+        """What goes into a command, a path or a variable. Raises: as `data`, and TemplateFailed for a NUL."""
+        text = self.data(template)
+        if "\0" in text:
+            raise TemplateFailed(
+                f"{self._place}{_shown(template)!r} comes to text with a NUL, and no command, path or variable has one",
+                hint="`stdin` takes any text",
+            )
+        return text
+
+    def data(self, template: str) -> str:
         """The template with its values. Raises: TemplateFailed, and what gathering facts raises."""
         if "{" not in template:
             return template
@@ -114,7 +142,7 @@ class Renderer:
     def value(self, expression: str) -> Any:
         """What an expression comes to; text in `{{ }}` is one, too. Raises: as above."""
         inside = alone(expression)
-        return self._worked_out(expression, lambda: _given(_expression(inside)(**self._values)))
+        return self._worked_out(expression, lambda: settled(_given(_expression(inside)(**self._values))))
 
     def holds(self, expression: Expression) -> bool:
         """Whether it is true. Raises: as above."""
@@ -126,7 +154,7 @@ class Renderer:
             case str():
                 inside = _ALONE.fullmatch(value)
                 lonely = inside is not None and "{{" not in inside["inside"] and "}}" not in inside["inside"]
-                return self.value(value) if lonely else self.text(value)
+                return self.value(value) if lonely else self.data(value)
             case Mapping():
                 return {key: self.everywhere(one) for key, one in value.items()}
             case list() | tuple():
@@ -134,23 +162,27 @@ class Renderer:
             case _:
                 return value
 
+    @property
+    def _place(self) -> str:
+        return f"{self._where}: " if self._where else ""
+
     def _worked_out(self, text: str, work: Any) -> Any:
         try:
             return work()
         except FleetError:  # facts are gathered when they are first asked for
             raise
         except _MISTAKES as error:
-            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-            place = f"{self._where}: " if self._where else ""
-            raise TemplateFailed(
-                f"{place}{shown.strip()!r}: {_said(error)}", hint="`fleetctl job check` finds most of these"
-            ) from error
+            raise TemplateFailed(f"{self._place}{_shown(text)!r}: {_said(error)}", hint=_hint(error)) from error
 
 
 def alone(expression: str) -> str:
     """The expression, without the `{{ }}` that it may stand in."""
     found = _ALONE.fullmatch(expression)
     return found["inside"].strip() if found is not None else expression
+
+
+def _shown(text: str) -> str:
+    return (text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…").strip()
 
 
 def _given(value: Any) -> Any:
@@ -162,6 +194,12 @@ def _given(value: Any) -> Any:
 def _said(error: Exception) -> str:
     message = str(error)
     return message if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {message}"
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, TypeError):
+        return "what hosts say and -e gives is text: `| int` makes a number of it"
+    return "`fleetctl job check` finds most of these"
 
 
 @functools.lru_cache(maxsize=1024)

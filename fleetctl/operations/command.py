@@ -87,7 +87,15 @@ def surrounded(line: str, env: dict[str, str], cwd: str, shell: str = '"$SHELL"'
 
 def entered(directory: str) -> str:
     """The command that goes into a directory, whatever it is called."""
-    return f"cd {shlex.quote(f'./{directory}' if directory.startswith('-') else directory)}"
+    return f"cd {path_word(f'./{directory}' if directory.startswith('-') else directory)}"
+
+
+def path_word(path: str) -> str:
+    """A path on the host as one word of a shell, in which `~` is home, as it is where files are moved."""
+    if path == "~" or path.startswith("~/"):
+        rest = path[2:].lstrip("/")
+        return f"~/{shlex.quote(rest)}" if rest else "~"
+    return shlex.quote(path)
 
 
 def assigned(env: dict[str, str]) -> str:

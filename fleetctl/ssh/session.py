@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from fleetctl.errors import (
     SftpMissing,
     TimedOut,
 )
+from fleetctl.ssh.command_line import sendable
 from fleetctl.ssh.ending import SECONDS as ENDING_SECONDS
 from fleetctl.ssh.ending import Watch, end_group, late, survey
 from fleetctl.ssh.login.forwarding import AgentForwarding
@@ -109,16 +109,18 @@ class Session:
             pty: run it on a terminal, which joins its stderr to stdout.
 
         Raises:
-            ChannelRefused, RequestRefused: the server would not run it.
+            ChannelRefused, RequestRefused: the server would not run it, or it is no command line.
             TimedOut, Cancelled: what ran was ended, and `killed` of the error tells whether that is known. If it is
                 not, the connection is given up.
             ConnectionLost: the command may still run on the host.
         """
 
+        line = sendable(command)
+
         def ask(channel: Channel) -> None:
             if pty:
                 channel.get_pty()
-            channel.exec_command(os.fsencode(command))  # names of files in it may not be UTF-8
+            channel.exec_command(line)
 
         with self.within(timeout, cancel) as guard, self.started(ask, cancel, WINDOW_SIZE) as channel:
             watch = Watch(guard, timeout, silence, partial(self._end, channel))
@@ -148,8 +150,9 @@ class Session:
 
         Raises: as `run`; EOFError from the pipe, within the block.
         """
+        line = sendable(command)
         with self.within(None, cancel), self._bulk(cancel, PIPE_WINDOW_SIZE) as (channel, pipe):
-            self._request(channel, lambda channel: channel.exec_command(os.fsencode(command)), cancel)
+            self._request(channel, lambda channel: channel.exec_command(line), cancel)
             yield CommandPipe(pipe, channel, lambda: self.ended(channel, cancel))
 
     def doomed(self, path: str, cancel: Cancel) -> None:

@@ -67,6 +67,9 @@ def test_steps_have_their_surroundings_and_what_takes_too_long_is_ended_before_i
         - {{name: made again, run: touch never, creates: made}}
         - {{name: guarded, run: touch never, unless: test -e made && test -n "$GREETING"}}
         - {{name: elsewhere, run: pwd, cwd: /}}
+        - {{name: at home, run: touch never, cwd: "~", creates: "~/."}}
+        - {{name: home is there, wait_for: {{file: "~/."}}}}
+        - {{name: too long, run: "true {{{{ 'x' * 300000 }}}}", ignore_errors: true}}
         - {{name: hangs, run: "echo $$ > hangs-$$; trap '' TERM; sleep 7391 & wait; sleep 7391", timeout: 1s}}
         - {{name: never, run: touch never}}
         - {{name: tidy, run: "rm made; echo after {{{{ steps.here.stdout | length > 0 }}}}", always: true}}
@@ -78,7 +81,7 @@ def test_steps_have_their_surroundings_and_what_takes_too_long_is_ended_before_i
     assert said(ran) == [str(far), "hello h001 h m", "/", "after true"]
     assert statuses(ran) == {
         "where": "changed", "made": "changed", "made again": "skipped", "guarded": "skipped", "elsewhere": "changed",
-        "hangs": "failed", "tidy": "changed",
+        "at home": "skipped", "home is there": "ok", "too long": "ignored", "hangs": "failed", "tidy": "changed",
     }  # fmt: skip
     assert steps(ran)["made again"]["why"] == "creates: made is there"
     assert steps(ran)["guarded"]["why"].startswith("unless: test -e made")

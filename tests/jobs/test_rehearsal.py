@@ -48,11 +48,15 @@ def test_whatever_acts_is_told_and_what_is_harmless_is_played() -> None:
 
 def test_a_step_judges_its_output_only_where_it_has_one() -> None:
     how = Modifiers(
-        until=Expression("result.stdout"), failed_when=Expression("false"), creates=Template("/x"), sudo=True
+        until=Expression("result.stdout"),
+        failed_when=Expression("false"),
+        changed_when=Expression("false"),
+        creates=Template("/x"),
+        sudo=True,
     )
     steps = tuple(Step(name=name, action=Run(line=Line("date")), how=how) for name in ("mute", "answered"))
     mute, answered = rehearsed(Job(head=Head(), steps=steps), {"answered": "12:00"}).steps
-    assert (mute.how.until, mute.how.failed_when) == (None, None)
+    assert (mute.how.until, mute.how.failed_when, mute.how.changed_when) == (None, None, Expression("false"))
     assert (answered.how.until, answered.how.failed_when) == (how.until, how.failed_when)
     assert {mute.how.creates, answered.how.creates} == {None}
     assert {mute.how.sudo, answered.how.sudo} == {False}

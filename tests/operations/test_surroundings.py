@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetctl.operations.command import surrounded
+from fleetctl.operations.command import path_word, surrounded
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 
@@ -60,3 +61,13 @@ def test_variables_and_directory_hold_for_the_whole_line(tmp_path: Path) -> None
 def _as_text(value: str) -> bytes:
     """Python's text mode reads every line end as one of its own."""
     return value.replace("\r\n", "\n").replace("\r", "\n").encode()
+
+
+def test_a_tilde_is_home_and_what_follows_it_is_as_it_is(tmp_path: Path) -> None:
+    inside = tmp_path / "it's $HOME"
+    inside.mkdir()
+    for path in (f"~/{inside.name}", f"~//{inside.name}/"):
+        line = surrounded("pwd", {}, path)
+        assert answer(f"HOME={shlex.quote(str(tmp_path))}; {line}", Path("/")).stdout == f"{inside}\n"
+    assert path_word("~") == "~"
+    assert path_word("~root/x") == "'~root/x'"

@@ -14,7 +14,7 @@ from fleetctl.jobs.scene import Done, Scene
 
 def perform_local(action: Local, scene: Scene) -> Done:
     """Raises: StepFailed when it cannot be run; TimedOut, Cancelled, after it was ended."""
-    stdin = "" if action.stdin is None else scene.renderer.text(action.stdin)
+    stdin = "" if action.stdin is None else scene.renderer.data(action.stdin)
     directory = Path(scene.step.file).parent / Path(scene.cwd).expanduser()
     errand = Errand(
         scene.renderer.text(action.line), scene.sequence.hidden, scene.env, str(directory), stdin.encode(),

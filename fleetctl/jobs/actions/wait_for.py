@@ -7,7 +7,6 @@ does: nc, python3, perl or bash.
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ import msgspec
 from fleetctl.durations import spelled
 from fleetctl.errors import ChannelRefused, StepFailed, TimedOut
 from fleetctl.events import Stream
+from fleetctl.jobs.guards import is_there
 from fleetctl.jobs.language import WaitFor
 from fleetctl.jobs.scene import Done, Scene
 from fleetctl.ssh.any_shell import sh
@@ -98,8 +98,7 @@ def _watched(action: WaitFor, scene: Scene) -> _Watched:
         return f"port {port} of {address}", lambda seconds: _at_port(address, port, seconds, scene)
     if action.file is not None:
         path = text(action.file)
-        line = f"test -e {shlex.quote(path)} || test -L {shlex.quote(path)}"
-        return f"file {path}", lambda seconds: _run(scene.in_place(line), seconds, scene)
+        return f"file {path}", lambda seconds: _run(scene.in_place(is_there(path)), seconds, scene)
     if action.command is not None:
         line = text(action.command)
         return f"success of {line}", lambda seconds: _run(scene.in_place(line), seconds, scene)

@@ -19,6 +19,7 @@ from fleetctl.cancel import Cancel, Guard
 from fleetctl.errors import ToolMissing
 from fleetctl.model import Elevation, ElevationMethod, Host
 from fleetctl.ssh.any_shell import hidden
+from fleetctl.ssh.command_line import sendable
 from fleetctl.ssh.ending import KILL_SECONDS, Watch, nothing_left
 from fleetctl.ssh.ending import SECONDS as ENDING_SECONDS
 from fleetctl.ssh.login.guard import Guard as PasswordGuard
@@ -207,13 +208,14 @@ class Elevated:
     ) -> Iterator[tuple[Channel, Prelude]]:
         """A channel on which the errand has begun. Raises: _TerminalWanted, ElevationDenied, Withheld."""
         line, prelude = become(self._elevation, errand, ends)
+        sent = sendable(line)
 
         def ask(channel: Channel) -> None:
             if ends is Ends.TERMINAL:
                 channel.get_pty()
             elif ends is not Ends.PIPES:
                 channel.get_pty("dumb", _WIDE)
-            channel.exec_command(os.fsencode(line))
+            channel.exec_command(sent)
 
         with self._session.started(ask, cancel, window_size) as channel:
             self._listen(channel, prelude)
