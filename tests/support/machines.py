@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support import processes
 from tests.support.sshd import Sshd
 
 _JOIN_SECONDS = 10.0
-_RESTART = "#!/bin/sh\necho restart > {fifo}\nsleep 7390\n"
+_RESTART = "#!/bin/sh\necho $$ >> {running}\necho restart > {fifo}\nexec sleep 7390\n"
 _SYSCTL = "#!/bin/sh\nexec cat {boot}\n"
 
 
@@ -34,6 +35,7 @@ class Machine:
         self._programs = directory / "programs"
         self._boot = directory / "boot"
         self._fifo = directory / "restart"
+        self._running = directory / "running"
         self._listener: socket.socket | None = None
         self._port = 0
         self._connections: list[socket.socket] = []
@@ -46,7 +48,9 @@ class Machine:
             self._program(name, _RESTART)
         self._program("sysctl", _SYSCTL)
         os.mkfifo(self._fifo)
-        self._fifo.chmod(0o666)
+        self._running.touch()
+        for file in (self._fifo, self._running):
+            file.chmod(0o666)
         self._come_up()
         self._restarter.start()
         return self
@@ -66,7 +70,7 @@ class Machine:
 
     def _program(self, name: str, text: str) -> None:
         program = self._programs / name
-        program.write_text(text.format(fifo=self._fifo, boot=self._boot))
+        program.write_text(text.format(fifo=self._fifo, boot=self._boot, running=self._running))
         program.chmod(0o755)
 
     def _restart_when_told(self) -> None:
@@ -93,6 +97,8 @@ class Machine:
             connection.close()
         self._connections.clear()
         self._threads.clear()
+        processes.end(map(int, self._running.read_text().split()))
+        self._running.write_text("")
 
     def _begin(self, do: object, *words: object) -> None:
         thread = threading.Thread(target=do, args=words, daemon=True)  # type: ignore[arg-type]
