@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from fleetctl.cli.completion import complete_run, complete_target
-from fleetctl.cli.options import Output, Quiet, Save, Verbosity, ViewName, Yes
+from fleetctl.cli.options import ELSE, FailedTo, OtherFanout, OtherView, Output, Quiet, Save, Verbosity, ViewName, Yes
 from fleetctl.cli.values import variable
 
 _STEPS = "Which steps, and with what"
@@ -76,7 +76,6 @@ RunToResume = Annotated[
 ]  # fmt: skip
 
 _WHICH = "Which of its hosts"
-_ELSE = "What is to be different"
 
 
 class Resumption(msgspec.Struct, frozen=True):
@@ -92,36 +91,24 @@ class Resumption(msgspec.Struct, frozen=True):
     allow_changed: Annotated[
         bool,
         typer.Option(
-            "--allow-changed", rich_help_panel=_ELSE,
+            "--allow-changed", rich_help_panel=ELSE,
             help="Go on also where the job file has changed: steps are found by their names.",
         ),
     ] = False  # fmt: skip
     variables: Annotated[
         list[str],
         typer.Option(
-            "-e", "--var", metavar="NAME=VALUE", callback=variable, rich_help_panel=_ELSE,
+            "-e", "--var", metavar="NAME=VALUE", callback=variable, rich_help_panel=ELSE,
             help="Set a variable; needed where a secret was set, which is not kept.",
         ),
     ] = msgspec.field(default_factory=list)  # fmt: skip
-    step: Annotated[bool, typer.Option("--step", rich_help_panel=_ELSE, help="Ask before each step.")] = False
-    fanout: Annotated[
-        int | None,
-        typer.Option("-f", "--fanout", metavar="N", min=1, rich_help_panel=_ELSE, help="Work on this many at once."),
-    ] = None
-    output: Annotated[
-        ViewName | None,
-        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_ELSE, help="|".join(ViewName)),
-    ] = None
+    step: Annotated[bool, typer.Option("--step", rich_help_panel=ELSE, help="Ask before each step.")] = False
+    fanout: OtherFanout = None
+    output: OtherView = None
     diff: Annotated[
-        bool, typer.Option("--diff", rich_help_panel=_ELSE, help="Show what `template` changes in files.")
+        bool, typer.Option("--diff", rich_help_panel=ELSE, help="Show what `template` changes in files.")
     ] = False
-    failed_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--failed-to", metavar="FILE", rich_help_panel=_ELSE,
-            help="Write the names of hosts that are not ok, for -t ^FILE.",
-        ),
-    ] = None  # fmt: skip
+    failed_to: FailedTo = None
     save: Save = None
     quiet: Quiet = False
     verbose: Verbosity = 0

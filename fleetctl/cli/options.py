@@ -30,6 +30,8 @@ _HOSTS = "Which hosts"
 _LOGIN = "How to log in"
 _PRIVILEGE = "With whose rights"
 _PACE = "Pace and patience"
+ELSE = "What is to be different"
+"""The panel of what is not as it was typed for the run that is gone on with."""
 _OUTPUT = "What to see"
 
 InventoryFiles = Annotated[
@@ -235,6 +237,21 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", rich_help_panel=_OUTPUT, help=
 DryRun = Annotated[
     bool, typer.Option("--dry-run", rich_help_panel=_OUTPUT, help="Change nothing; say what would be done.")
 ]
+FailedTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--failed-to", metavar="FILE", rich_help_panel=_OUTPUT,
+        help="Write the names of hosts that are not ok, for -t ^FILE.",
+    ),
+]  # fmt: skip
+OtherFanout = Annotated[
+    int | None,
+    typer.Option("-f", "--fanout", metavar="N", min=1, rich_help_panel=ELSE, help="Work on this many at once."),
+]
+OtherView = Annotated[
+    ViewName | None,
+    typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=ELSE, help="|".join(ViewName)),
+]
 NoHistory = Annotated[bool, typer.Option("--no-history", rich_help_panel=_OUTPUT, help="Keep no record of this run.")]
 
 
@@ -306,13 +323,7 @@ class Look(msgspec.Struct, frozen=True):
 class Output(Look, frozen=True):
     """The same for a run that is made now."""
 
-    failed_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--failed-to", metavar="FILE", rich_help_panel=_OUTPUT,
-            help="Write the names of hosts that are not ok, for -t ^FILE.",
-        ),
-    ] = None  # fmt: skip
+    failed_to: FailedTo = None
     largest: Annotated[
         bool, typer.Option("-S", "--largest", rich_help_panel=_OUTPUT, help="Exit with the hosts' largest exit code.")
     ] = False

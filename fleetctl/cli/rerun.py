@@ -9,11 +9,10 @@ import typer
 
 from fleetctl.cli.completion import complete_run, complete_target
 from fleetctl.cli.expand import expanded
-from fleetctl.cli.options import Diff, DryRun, Fold, Quiet, Save, Verbosity, ViewName, Yes
+from fleetctl.cli.options import ELSE, Diff, DryRun, Fold, OtherFanout, OtherView, Quiet, Save, Verbosity, Yes
 from fleetctl.cli.values import variable
 
 _WHICH = "Which of its hosts"
-_ELSE = "What is to be different"
 
 
 class Which(msgspec.Struct, frozen=True):
@@ -54,18 +53,12 @@ class Changes(msgspec.Struct, frozen=True):
     env: Annotated[
         list[str],
         typer.Option(
-            "-e", "--env", metavar="NAME=VALUE", callback=variable, rich_help_panel=_ELSE,
+            "-e", "--env", metavar="NAME=VALUE", callback=variable, rich_help_panel=ELSE,
             help="Set a variable; needed where a secret was set, which is not kept.",
         ),
     ] = msgspec.field(default_factory=list)  # fmt: skip
-    fanout: Annotated[
-        int | None,
-        typer.Option("-f", "--fanout", metavar="N", min=1, rich_help_panel=_ELSE, help="Work on this many at once."),
-    ] = None
-    output: Annotated[
-        ViewName | None,
-        typer.Option("-o", "--output", metavar="VIEW", rich_help_panel=_ELSE, help="|".join(ViewName)),
-    ] = None
+    fanout: OtherFanout = None
+    output: OtherView = None
     fold: Fold = False
     diff: Diff = False
     save: Save = None

@@ -34,6 +34,7 @@ from fleetctl.jobs.language import (
 from fleetctl.jobs.sequence import Sequence as Played
 from fleetctl.jobs.templates import environment
 from fleetctl.jobs.texts import Template
+from fleetctl.jobs.waiting import wanted
 from fleetctl.model import Host
 
 _MOST_ITEMS = 10
@@ -225,7 +226,7 @@ _WORDS: dict[type[Action], Callable[[Any, _Text], str]] = {
     Put: lambda action, text: f"put: {' '.join(map(text.of, action.src))} → {text.of(action.dest)}",
     TemplateFile: lambda action, text: f"template: {text.of(action.src)} → {text.of(action.dest)}",
     Get: lambda action, text: f"get: {' '.join(map(text.of, action.src))} → {text.of(action.dest)}, here",
-    WaitFor: lambda action, text: f"wait_for: {_wanted(action, text)}, within {spelled(action.within)}",
+    WaitFor: lambda action, text: f"wait_for: {wanted(action, text.of)}, within {spelled(action.within)}",
     Reboot: lambda action, text: "reboot" if action.command is None else f"reboot: {text.of(action.command)}",
     Pause: lambda action, _: f"pause: ask {action.ask!r}" if action.ask else f"pause: {spelled(action.seconds)}",
     Assert: lambda action, _: f"assert: {' and '.join(action.that)}",
@@ -233,15 +234,3 @@ _WORDS: dict[type[Action], Callable[[Any, _Text], str]] = {
     Told: lambda action, text: _WORDS[type(action.action)](action.action, text),
 }
 """What an action does, in the words of the job file."""
-
-
-def _wanted(action: WaitFor, text: _Text) -> str:
-    if action.port is not None:
-        what = f"port {text.of(action.port)} of {text.of(action.address)}"
-    elif action.file is not None:
-        what = f"file {text.of(action.file)}"
-    elif action.url is not None:
-        what = f"url {text.of(action.url)}"
-    else:
-        what = f"command {text.of(action.command or '')}"
-    return f"{what} to be gone" if action.gone else what

@@ -71,7 +71,7 @@ def test_every_step_is_told_with_its_values_and_nothing_is_done(fleetctl: Fleetc
         f"would run: cat VERSION.{platform.machine()}",
         """would run: echo web05 frontend 'it'"'"'s 2' > deployed""",
         "would restart",
-        "would wait until port 80 of 127.0.0.1 is open",
+        "would wait for port 80 of 127.0.0.1",
         "would run here: touch undrained-web03",
         "would run: systemctl reload app",
         "batch 3 of 3: 2 hosts",

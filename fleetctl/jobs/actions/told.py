@@ -8,6 +8,7 @@ from fleetctl.errors import ConnectionLost
 from fleetctl.jobs.language import Get, Local, Reboot, Run, Script, Told, WaitFor
 from fleetctl.jobs.rehearsal import Telling
 from fleetctl.jobs.scene import Done, Scene
+from fleetctl.jobs.waiting import wanted
 
 
 def perform_told(told: Told, scene: Scene) -> Done:
@@ -42,18 +43,5 @@ def _sentence(told: Told, scene: Scene) -> tuple[str, bool]:
             return f"would fetch: {', '.join(map(text, sources))} into {scene.local(dest)}", True
         case Reboot(command=command):
             return f"would restart{'' if command is None else f': {text(command)}'}", False
-        case WaitFor() as wanted:
-            return f"would wait until {_wanted(wanted, scene)}", False
-
-
-def _wanted(wanted: WaitFor, scene: Scene) -> str:
-    text = scene.renderer.text
-    if wanted.port is not None:
-        what = f"port {text(wanted.port)} of {text(wanted.address)} is open"
-    elif wanted.file is not None:
-        what = f"{text(wanted.file)} is there"
-    elif wanted.url is not None:
-        what = f"{text(wanted.url)} answers"
-    else:
-        what = f"this succeeds: {'' if wanted.command is None else text(wanted.command)}"
-    return f"no longer {what}" if wanted.gone else what
+        case WaitFor() as action:
+            return f"would wait for {wanted(action, text)}", False

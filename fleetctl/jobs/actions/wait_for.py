@@ -18,6 +18,7 @@ from fleetctl.events import Stream
 from fleetctl.jobs.guards import is_there
 from fleetctl.jobs.language import WaitFor
 from fleetctl.jobs.scene import Done, Scene
+from fleetctl.jobs.waiting import awaited
 from fleetctl.ssh.any_shell import sh
 
 _LEAST_SECONDS = 1.0
@@ -60,13 +61,9 @@ class _Look(msgspec.Struct, frozen=True):
     said: tuple[tuple[Stream, bytes], ...] = ()
 
 
-_Watched = tuple[str, Callable[[float], _Look]]
-"""What is waited for, in words, and what looks at it, within some seconds."""
-
-
 def perform_wait_for(action: WaitFor, scene: Scene) -> Done:
     """Raises: StepFailed when it takes too long, or the host has nothing to look with; as `Session.run`."""
-    what, look = _watched(action, scene)
+    what, look = awaited(action, scene.renderer.text), _looking(action, scene)
     began = time.monotonic()
     while True:
         left = began + action.within - time.monotonic()
@@ -90,21 +87,17 @@ def _when(waited: float) -> str:
     return f"after {waited:.0f} s" if waited >= 1 else "at once"
 
 
-def _watched(action: WaitFor, scene: Scene) -> _Watched:
-    """Raises: TemplateFailed; StepFailed when it is no port."""
+def _looking(action: WaitFor, scene: Scene) -> Callable[[float], _Look]:
+    """What looks at it, within some seconds. Raises: TemplateFailed; StepFailed when it is no port."""
     text = scene.renderer.text
     if action.port is not None:
         port, address = _port(text(action.port)), text(action.address)
-        return f"port {port} of {address}", lambda seconds: _at_port(address, port, seconds, scene)
-    if action.file is not None:
-        path = text(action.file)
-        return f"file {path}", lambda seconds: _run(scene.in_place(is_there(path)), seconds, scene)
-    if action.command is not None:
-        line = text(action.command)
-        return f"success of {line}", lambda seconds: _run(scene.in_place(line), seconds, scene)
-    assert action.url is not None  # noqa: S101 - one of the four is there: see `reading`
-    url = text(action.url)
-    return f"answer of {url}", lambda seconds: _run(sh(_LOOK_AT_URL, [url]), seconds, scene, "curl and wget")
+        return lambda seconds: _at_port(address, port, seconds, scene)
+    if action.url is not None:
+        url = text(action.url)
+        return lambda seconds: _run(sh(_LOOK_AT_URL, [url]), seconds, scene, "curl and wget")
+    line = is_there(text(action.file)) if action.file is not None else text(action.command or "")
+    return lambda seconds: _run(scene.in_place(line), seconds, scene)
 
 
 def _port(text: str) -> int:
