@@ -29,6 +29,10 @@ _CONSTANTS |= {
 }
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _FRACTION = re.compile(r"-?\d{1,18}\.\d{1,18}")
+_HINTS = {
+    "expected ',' or ']'": '; a range inside [ ] wants quotes: ["web[01-03]"]',
+    "mapping values are not allowed": "; text that holds a colon and a blank wants quotes",
+}
 _QUOTED = re.compile(r"'[^'<]{2,}'")
 _SECRET = re.compile(rf"({'|'.join(SECRETS)})([\s:].*)?", re.DOTALL)
 _IN_SECRET = re.compile(rf"{'|'.join(PROVIDERS)}|\[\d+\]")
@@ -142,7 +146,7 @@ class Document:
         try:
             self._parse()
         except yaml.YAMLError as error:
-            self.problems.append(_syntax(self.path, error))
+            self.problems.append(_syntax(self.path, self.data, error))
         except _TooMuchError as error:
             self.problems.append(Problem(self.path, error.line, "", error.message))
 
@@ -219,7 +223,7 @@ class Document:
             self.complain((*place, text), f"YAML reads it as {told(_CONSTANTS[text])}: put it in quotes", _line(event))
             return None
         if event.implicit[0] and text == "<<":
-            self.complain((*place, text), "merging is not supported: write the keys out, or use a group", _line(event))
+            self.complain((*place, text), "merging is not supported: write the keys out", _line(event))
             return None
         return text
 
@@ -286,8 +290,21 @@ def _quotes(sign: str) -> str:
     return f"a word that begins with {sign} wants quotes"
 
 
-def _syntax(path: Path, error: yaml.YAMLError) -> Problem:
+def _syntax(path: Path, data: bytes, error: yaml.YAMLError) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = data.count(b"\n", 0, error.position) + 1
+        is_control = "control" in error.reason
+        said = f"holds the control character U+{error.character:04X}" if is_control else "is no text in UTF-8"
+        return Problem(path, line, "", said)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
-    hint = '; a range inside [ ] wants quotes: ["web[01-03]"]' if "expected ',' or ']'" in said else ""
+    hints = (hint for part, hint in _HINTS.items() if part in said)
+    hint = next(hints, "") or (_hint_at(data, mark) if "cannot start any token" in said else "")
     return Problem(path, mark.line + 1 if mark else 0, "", f"is no YAML: {_QUOTED.sub('…', said)}{hint}")
+
+
+def _hint_at(data: bytes, mark: Any) -> str:
+    """What may be meant by a sign that begins no value."""
+    line = data.decode(errors="replace").split("\n")[mark.line]
+    sign = line[mark.column : mark.column + 1]
+    return "; lines are indented with blanks, not with tabs" if sign == "\t" else f"; {_quotes(sign)}"

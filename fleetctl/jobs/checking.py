@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from jinja2 import UndefinedError
 
 from fleetctl.errors import JobError, Problem, TemplateFailed
 from fleetctl.inventory.document import told
@@ -198,7 +199,9 @@ class _StepCheck:
         for host in hosts:
             try:
                 items = self._foresight.on(host).value(loop)
-            except TemplateFailed:
+            except TemplateFailed as error:
+                if error.__cause__ is not None and not isinstance(error.__cause__, UndefinedError):
+                    found.setdefault(f"cannot be worked out: {error.__cause__}", []).append(host.name)
                 continue  # what it needs and is not there has been told
             if not isinstance(items, list | tuple):
                 found.setdefault(f"must be a list, and {loop!s} is {told(items)}", []).append(host.name)

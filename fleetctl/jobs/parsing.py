@@ -137,6 +137,8 @@ class _mistakes_told:  # noqa: N801 - it is used as a function
             raise BadTemplateError(f"{said} in {shortened!r}{_hint(self._text)}", error.lineno, line) from error
         if isinstance(error, RecursionError):
             raise BadTemplateError("is nested too deep", 1, "") from error
+        if isinstance(error, ValueError):  # of Python, which reads no number of more than 4,300 digits
+            raise BadTemplateError("has a number that is too long", 1, "") from error
 
 
 def _hint(text: str) -> str:

@@ -80,6 +80,8 @@ def _steps(document: Document, content: Section, key: str, library: Library) -> 
 def _head(document: Document, content: Section) -> Head:
     refuse_unknown(document, (), content, _KEYS)
     head = Head(**read(document, (), content, Head))
+    if content.get("targets") == []:  # which must not be as if nothing were said, and mean the default target
+        document.complain(("targets",), "is empty: name hosts, or leave it out for the inventory's default target")
     check_variables(document, ("env",), head.env)
     return head
 

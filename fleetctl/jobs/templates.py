@@ -13,11 +13,14 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 import jinja2
+from jinja2 import nodes
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from fleetctl.errors import FleetError, TemplateFailed
 from fleetctl.inventory.document import told
+from fleetctl.jobs import bounds
 from fleetctl.jobs.texts import Expression
 
 NAMES = ("host", "vars", "steps", "facts", "run", "item", "index", "result")
@@ -55,12 +58,28 @@ def as_text(value: object) -> str:
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's own, in which `vars.items` is the variable of that name, and not a method of the mapping."""
+    """Jinja's own, within bounds, in which `vars.items` is the variable of that name, and no method of the mapping."""
+
+    intercepted_binops = bounds.OPERATORS
+    context_class = bounds.Counting
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        bounds.check_operands(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Context, called: Any, /, *given: Any, **named: Any) -> Any:
+        of = getattr(called, "__self__", None)
+        if isinstance(of, str | int):
+            bounds.check_call(called.__name__, (of, *given, *named.values()))
+        return bounds.checked(super().call(context, called, *given, **named))
+
+    def _generate(self, source: nodes.Template, *more: Any, **named: Any) -> str:
+        return super()._generate(bounds.with_bounds(source), *more, **named)
 
 
 class _NotThere(jinja2.StrictUndefined):
@@ -81,6 +100,7 @@ def environment() -> jinja2.Environment:
     made.filters["quote"] = quote
     made.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _plain}
     del made.globals["lipsum"]
+    made.filters = {name: bounds.bounded(name, work) for name, work in made.filters.items()} | bounds.FILTERS
     return made
 
 

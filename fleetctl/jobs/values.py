@@ -13,6 +13,8 @@ from fleetctl.jobs.sequence import Sequence
 from fleetctl.jobs.templates import Renderer
 from fleetctl.model import Host
 
+_MOST_NEEDED = 10_000
+
 
 class Table(dict[str, Any]):
     """A mapping that templates know by a name, for when it lacks something: host has no 'nam'."""
@@ -35,6 +37,7 @@ class Vars(Mapping[str, Any]):
         self._fixed = dict(fixed)
         self._render = render
         self._under_way: list[str] = []
+        self._needed = 0
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Steps have set these."""
@@ -48,6 +51,9 @@ class Vars(Mapping[str, Any]):
         if name in self._under_way:
             circle = " → ".join((*self._under_way, name))
             raise TemplateFailed(f"variables need each other: {circle}", hint="write one of them out")
+        self._needed = self._needed + 1 if self._under_way else 0
+        if self._needed > _MOST_NEEDED:  # two that each need the next one twice, and so on, take for ever
+            raise TemplateFailed(f"vars.{self._under_way[0]} needs other variables more than {_MOST_NEEDED:,} times")
         self._under_way.append(name)
         try:
             return self._render(self._job[name])

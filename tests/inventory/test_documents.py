@@ -97,7 +97,7 @@ def path(tmp_path: Path) -> Path:
         ("hosts: {!odd a: {}}", 1, "hosts.a", "tags are not allowed"),
         ("hosts: 'a!b'", 1, "hosts", "only commas may stand between names and ranges"),
         ("hosts: [a", 2, "", "is no YAML"),
-        ("hosts:\n\t- a", 2, "", "is no YAML"),
+        ("hosts:\n\t- a", 2, "", "lines are indented with blanks, not with tabs"),
         ("hosts: {}\n---\nhosts: {}", 2, "", "has a second document"),
     ],
 )  # fmt: skip
@@ -114,6 +114,14 @@ def test_all_mistakes_of_all_files_are_told_in_one_go(tmp_path: Path) -> None:
         load([tmp_path / "two", tmp_path / "one"])
     told = [(problem.file.name, problem.line) for problem in raised.value.problems]
     assert told == [(name, line) for name in ("two", "one") for line in (2, 3, 5, 6)]
+
+
+@pytest.mark.parametrize(("content", "line"), [(b"hosts:\n  caf\xe9", 2), (b"hosts:\n  caf\xe9s:\n  b: {}", 2)])
+def test_a_file_in_another_encoding_is_told_with_its_line(path: Path, content: bytes, line: int) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InventoryError) as raised:
+        load([path])
+    assert raised.value.problems == [Problem(path, line, "", "is no text in UTF-8")]
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_of_that_file(tmp_path: Path) -> None:
