@@ -17,6 +17,8 @@ _ROOMS = {
 }
 """What scripts import from here, and where it is. The stub beside this file says the same to type checkers."""
 
+__all__ = tuple(_ROOMS)
+
 
 def __getattr__(name: str) -> object:
     """Loads it when it is asked for: paramiko alone takes longer than all that `fleetctl --version` needs."""

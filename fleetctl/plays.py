@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from fleetctl.engine.task import Policy
+from fleetctl.errors import UsageError
 from fleetctl.inventory import Overrides
 from fleetctl.jobs.checking import refuse_mistakes
 from fleetctl.jobs.choosing import chosen
 from fleetctl.jobs.language import Job, Manner
 from fleetctl.jobs.reading import load_job
 from fleetctl.jobs.sequence import Sequence as Played
-from fleetctl.model import Host
+from fleetctl.model import Host, Secret
 from fleetctl.rollout import Check, Rollout
 from fleetctl.rollout.plan import CHECK_SECONDS
 
@@ -70,5 +71,27 @@ def prepared(
     start_at: str = "",
 ) -> Play:
     """Raises: JobError, UsageError."""
+    for name, value in extra.items():
+        _check_plain(name, value)
     read = load_job(Path(job)) if isinstance(job, str | Path) else job
     return Play(Played(chosen(read, tags, skip_tags, start_at), dict(extra)))
+
+
+def _check_plain(name: str, value: object) -> None:
+    """Raises: UsageError for what a template would make nonsense of, as `***` or `<object at 0x…>`."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return
+        case Mapping():
+            inside = [*value, *value.values()]
+        case list() | tuple():
+            inside = [*value]
+        case Secret():
+            hint = f"give what it reveals, under a name that says that it is one, as {name}_password: history masks it"
+            raise UsageError(f"vars: {name} is a Secret, which templates cannot see", hint=hint)
+        case _:
+            hint = "str(…) makes text of most things"
+            said = "must be text, a number, True, False, None, or a list or mapping of these"
+            raise UsageError(f"vars: {name} {said}, not {type(value).__name__}", hint=hint)
+    for one in inside:
+        _check_plain(name, one)

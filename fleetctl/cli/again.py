@@ -22,12 +22,15 @@ def go_on(word: str | None, which: Which, changes: Changes) -> None:
         record = last(history) if word is None else history.run(word)
         _check(record, history, which)
         names = _left(record, history, which)
-    if names:
-        changed = _changed(changes, record.origin.command)
-        words, context = retyped(record, "fleetctl rerun", changes.env, changed)
-        names = still_there(names, which.target, here, context.params)
     if not names:
-        say(f"nothing is left to do: no host of {record.id} {_wanted(which)}")
+        say(f"nothing is left to do: no host of {record.id} is {_wanted(which)}")
+        return
+    changed = _changed(changes, record.origin.command)
+    words, context = retyped(record, "fleetctl rerun", changes.env, changed)
+    names = still_there(names, which.target, here, context.params)
+    if not names:
+        where = f"in the {'target' if which.target else 'inventory'}"
+        say(f"nothing is left to do: no host of {record.id} that is {_wanted(which)} is {where}")
         return
     say(f"again: {record.operation} on {in_brief(names)}, of {record.id}")
     carry_on(words, context, names)
@@ -62,7 +65,7 @@ def _wanted(which: Which) -> str:
     """How a sentence goes on about hosts of which there is none."""
     named = {"failed": which.failed, "unreachable": which.unreachable, "unfinished": which.unfinished}
     words = [name for name, asked in named.items() if asked and not which.not_ok]
-    return f"is {' or '.join(words) or 'not ok'}{' and in the target' if which.target else ''}"
+    return " or ".join(words) or "not ok"
 
 
 def _changed(changes: Changes, command: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Planner:
         told = [
             meets if how.barrier else "",
             "one host does it for the batch" if how.once else "",
-            _rights(step, host),
+            "" if isinstance(step.action, _WITHOUT_RIGHTS) else _rights(step, host),
             f"in {how.cwd}" if how.cwd else "",
             "also after a failure" if how.always else "",
             f"up to {how.retries} more tries" if how.retries else "",
@@ -195,6 +195,10 @@ def _asked_by(job: Job) -> dict[str, list[str]]:
         for name in step.how.notify:
             asked.setdefault(name, []).append(step.name)
     return asked
+
+
+_WITHOUT_RIGHTS = Local | Set | Assert | Pause
+"""They are not done on the host."""
 
 
 def _rights(step: Step, host: Host) -> str:

@@ -126,6 +126,15 @@ def test_each_host_goes_on_at_the_step_where_it_stopped(fleetctl: Fleetctl, thre
         [*done_by_first, "tidy h002", "tidy h003", f"last h002 got h002 by {doer}", "announced h002"]
     )
 
+    # A host that there is no more is left out, and does not count as done.
+    known = three.read_text()
+    three.write_text(known.replace("h003", "other"))
+    gone = fleetctl("job", "resume")
+    assert gone.exit_code == 0
+    assert "no longer in the inventory, and left out: h003" in gone.stderr
+    assert f"nothing is left to do: no host of {run_of(second)} that is not ok is in the inventory" in gone.stderr
+    three.write_text(known)
+
     # A job that is resumed is resumed again, also by the id of the first run.
     mend(far, "h003")
     third = fleetctl("job", "resume", run, "-o", "json", "-t", "h003")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fleetctl
-from fleetctl import Choices, Command, Fleet, Overrides, Policy, Rollout, Run
+from fleetctl import Choices, Command, Fleet, Overrides, Policy, Rollout, Run, Secret
 from fleetctl.errors import JobError, TargetError, UsageError
 from fleetctl.events import HostFinished, HostStarted, Output, RunFinished, RunStarted, Status, StepStatus
 from tests.support.fleetctl import Fleetctl
@@ -180,6 +180,10 @@ def test_mistakes_are_told_before_anything_is_done(tmp_path: Path, monkeypatch: 
         (tmp_path / "job.yaml").write_text("steps:\n  - run: echo {{ vars.colour }}\n")
         with pytest.raises(JobError, match="colour"):
             fleet.job("job.yaml")
+        with pytest.raises(UsageError, match="colour is a Secret, which templates cannot see"):
+            fleet.job("job.yaml", vars={"colour": Secret("red")})
+        with pytest.raises(UsageError, match=r"must be text, a number.*, not PosixPath"):
+            fleet.job("job.yaml", vars={"colour": {"a": [1, None, Path("red")]}})
         with pytest.warns(RuntimeWarning, match="never begun"):
             fleet.run("true", "web01")
     (tmp_path / "inventory.yaml").unlink()
@@ -191,6 +195,7 @@ def test_all_that_scripts_need_is_in_the_package_itself() -> None:
     stub = Path(fleetctl.__file__).with_suffix(".pyi").read_text()
     told = {line.rpartition(" as ")[2] for line in stub.splitlines() if " as " in line}
     assert {"Fleet", "Run", "RunResult"} <= told
+    assert set(vars(fleetctl)["__all__"]) == told
     for name in told:
         assert getattr(fleetctl, name).__name__ == name
     assert fleetctl.Run is Run

@@ -130,6 +130,8 @@ def test_rights_of_the_host_are_told() -> None:
     assert _planned(Run(Line("x")), DB).lines[0] == "(as postgres)"
     assert _planned(Run(Line("x")), DB, sudo=False).lines[0] == "(as deploy)"
     assert _planned(Run(Line("x")), DB, sudo=True).lines[0] == "(as postgres)"
+    for elsewhere in (Local(Line("x")), Set({"a": "b"}), Assert(that=(Expression("true"),))):
+        assert "as " not in " ".join(_planned(elsewhere, DB, sudo=True).lines)
 
 
 def test_handlers_come_last_and_what_a_host_has_done_is_left_out() -> None:

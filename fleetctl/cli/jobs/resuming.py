@@ -38,12 +38,14 @@ def resume_job(word: str | None, wanted: Resumption) -> None:
         newest = history.run(chain[-1])
         names = ended(history.latest(record.id), NOT_OK)
         known = points(history.events(run) for run in chain) if names else {}
-    if names:
-        words, context = retyped(record, _GO_ON, wanted.variables, _changed(wanted))
-        names = still_there(names, wanted.target, here, context.params)
     if not names:
-        where = " and in the target" if wanted.target else ""
-        say(f"nothing is left to do: no host of {record.id} is not {Status.OK}{where}")
+        say(f"nothing is left to do: no host of {record.id} is not {Status.OK}")
+        return
+    words, context = retyped(record, _GO_ON, wanted.variables, _changed(wanted))
+    names = still_there(names, wanted.target, here, context.params)
+    if not names:
+        where = f"in the {'target' if wanted.target else 'inventory'}"
+        say(f"nothing is left to do: no host of {record.id} that is not {Status.OK} is {where}")
         return
     left = {name: known.get(name, Point()) for name in names}
     job = load_job(Path(context.params["file"]))
