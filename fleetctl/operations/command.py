@@ -10,6 +10,7 @@ from fleetctl.events import ErrorFacts, Outcome, Status
 from fleetctl.operations import Context
 from fleetctl.operations.repeat import Repeat
 from fleetctl.ssh.any_session import AnySession
+from fleetctl.ssh.any_shell import sh
 from fleetctl.ssh.session import Ended
 
 _EXPLAINED = {
@@ -21,6 +22,8 @@ _EXPLAINED = {
     ),
 }
 """What a shell means by these exit codes (POSIX, Shell Command Language, 2.8.2)."""
+_READ_DIFFERENTLY = frozenset("\n!\\")
+"""Signs that C shells or fish do not leave alone between quotes."""
 _KILLED = ErrorFacts("killed", "killed by a signal", hint="out of memory? the host's log may tell")
 
 
@@ -82,7 +85,8 @@ def surrounded(line: str, env: dict[str, str], cwd: str, shell: str = '"$SHELL"'
     if not env and not cwd:
         return line
     place = f"{entered(cwd)} && " if cwd else ""
-    return f"{place}exec env {assigned(env)}{shell} -c {shlex.quote(line)}"
+    whole = f"{place}exec env {assigned(env)}{shell} -c {shlex.quote(line)}"
+    return sh(whole, []) if _READ_DIFFERENTLY & set(whole) else whole
 
 
 def entered(directory: str) -> str:

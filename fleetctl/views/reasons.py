@@ -14,7 +14,8 @@ def reason(outcome: Outcome) -> str:
         return ""
     step = f"{outcome.step}: " if outcome.step else ""
     if outcome.status is Status.FAILED and outcome.exit_code is not None:
-        return f"{step}exit {outcome.exit_code}" + (f": {outcome.error.message}" if outcome.error else "")
+        code = f"exit {outcome.exit_code}" if outcome.exit_code or outcome.error is None else ""
+        return step + ": ".join(filter(None, (code, outcome.error.message if outcome.error else "")))
     if outcome.signalled:
         return step + (outcome.error.message if outcome.error else "killed by a signal")
     words = ": ".join(filter(None, (outcome.status, outcome.step, outcome.error.message if outcome.error else "")))

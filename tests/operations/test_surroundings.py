@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from fleetctl.operations.command import path_word, surrounded
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 
 
-def answer(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def answer(line: str, cwd: Path, shell: str = "/bin/sh") -> subprocess.CompletedProcess[str]:
     """What a login shell makes of a line, as sshd gives it: `$SHELL -c LINE`."""
     return subprocess.run(
-        ["/bin/sh", "-c", line], env={"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, cwd=cwd,
+        [shell, "-c", line], env={"SHELL": shell, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, cwd=cwd,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False,
     )  # fmt: skip
 
@@ -71,3 +72,14 @@ def test_a_tilde_is_home_and_what_follows_it_is_as_it_is(tmp_path: Path) -> None
         assert answer(f"HOME={shlex.quote(str(tmp_path))}; {line}", Path("/")).stdout == f"{inside}\n"
     assert path_word("~") == "~"
     assert path_word("~root/x") == "'~root/x'"
+
+
+@pytest.mark.parametrize("shell", [path for name in ("sh", "bash", "tcsh", "fish") if (path := shutil.which(name))])
+def test_variables_and_directory_are_the_same_in_every_login_shell(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "new\nline !! 'x\\\\y'").mkdir()
+    for value in ("two\nlines", "100 % !! $HOME `id`", "back\\\\slash\\n", 'it\'s "q"'):
+        for directory in ("new\nline !! 'x\\\\y'", ""):
+            line = surrounded("pwd; printenv VALUE; exit 3", {"VALUE": value}, directory)
+            done = answer(line, tmp_path, shell)
+            assert (done.returncode, done.stderr) == (3, "")
+            assert done.stdout == f"{tmp_path / directory}\n{value}\n"
