@@ -30,6 +30,7 @@ from fleetctl.ssh.stream.feeding import Stdin
 
 LARGEST = 16 * 1024 * 1024
 _LONGEST_FIRST_LINE = 4096
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONGEST_REASON = 4096
 _BEGINS = b"\x1e"
 """Of a mark: nothing that hosts say has to wait because it could be the beginning of one."""
@@ -109,14 +110,20 @@ def read_script(path: str, interpreter: Sequence[str] = ()) -> Source:
 
 
 def _interpreter(path: str, content: bytes) -> tuple[str, ...]:
-    if not content.startswith(b"#!"):
-        return ("sh",)
-    line = os.fsdecode(content[2:_LONGEST_FIRST_LINE].partition(b"\n")[0])
-    if line.endswith("\r"):
+    first = content[:_LONGEST_FIRST_LINE].partition(b"\n")[0]
+    if first.endswith(b"\r"):
         raise UsageError(
-            f"{path} has the line ends of Windows: no host finds the interpreter {line.strip()!r} with one",
+            f"{path} has the line ends of Windows, which no interpreter of its first line, and no sh, can do with",
             hint=r"sed -i 's/\r$//' FILE takes them out",
         )
+    if first.startswith(_BYTE_ORDER_MARK):
+        raise UsageError(
+            f"{path} begins with a byte order mark, which hides its first line from every system",
+            hint=r"sed -i '1s/^\xef\xbb\xbf//' FILE takes it out",
+        )
+    if not first.startswith(b"#!"):
+        return ("sh",)
+    line = os.fsdecode(first[2:])
     words = line.strip(" \t").split(None, 1)  # the system makes one argument of all that follows
     if not words or "\0" in line:
         raise UsageError(f"{path} names no interpreter in its first line", hint="#!/bin/sh")

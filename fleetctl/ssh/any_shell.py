@@ -9,9 +9,10 @@ from collections.abc import Sequence
 def sh(script: str, words: Sequence[str]) -> str:
     """The command line that runs a script with words as $1, $2 …, whichever shell the user has.
 
-    Words are as they are: with a new line or `!` in one, in a C shell, it fails.
+    Words are as they are: with a new line or `!` in one, in a C shell, it fails. The script is no $0, which complaints
+    of the shell begin with.
     """
-    return shlex.join(["exec", "sh", "-c", 'eval "$(printf %b "$0")"', hidden(script), *words])
+    return shlex.join(["exec", "sh", "-c", 'eval "shift; $(printf %b "$1")"', "sh", hidden(script), *words])
 
 
 def hidden(text: str) -> str:

@@ -146,6 +146,8 @@ def test_what_goes_wrong_with_files_is_told_and_fails_the_step(play: Play, here:
     events = [json.loads(line) for line in ran.stdout.splitlines()]
     errors = {event["step"]: event["error"]["message"] for event in events if event.get("status") == "ignored"}
     assert [(name, errors[name]) for name in told if told[name] not in errors[name]] == []
+    hints = [event["error"]["hint"] for event in events if event.get("step") == "no place" and event.get("error")]
+    assert hints == ["`mkdir: true` makes it"]
     assert list(far.iterdir()) == []
     assert not (here / "got").exists()
 

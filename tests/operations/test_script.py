@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -164,6 +165,8 @@ def test_the_first_line_names_the_interpreter_as_the_system_reads_it(
     [
         (b"", "is empty"),
         (b"#!/bin/sh\r\necho\r\n", "line ends of Windows"),
+        (b"echo a\r\necho b\r\n", "line ends of Windows"),
+        (b"\xef\xbb\xbf#!/bin/sh\necho\n", "byte order mark"),
         (b"#!\necho", "names no interpreter"),
         (b"\x7fELF\x02", "a program and no script"),
         (b"x" * (LARGEST + 1), "over 16 MiB"),
@@ -183,3 +186,11 @@ def test_no_repr_shows_a_script() -> None:
     script = Script(Source("a b.sh", b"PASSWORD=x"), ("c d",))
     assert "PASSWORD" not in repr(script)
     assert str(script) == "script 'a b.sh' 'c d'"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_interpreter_that_is_not_there_is_told_in_one_line(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "x").write_text("#!/no/such/interpreter\n")
+    outcome, _, said = perform(Script(read_script(str(tmp_path / "x"))), Here(shell))
+    assert outcome.exit_code == 127
+    assert re.fullmatch(rb"(busybox|sh): [^\n]*/no/such/interpreter: (not found|No such file or directory)\n", said)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from fleetctl.errors import ConnectionLost, SftpMissing, StepFailed, TimedOut, ToolMissing
+from fleetctl.errors import ConnectionLost, SftpMissing, StepFailed, TimedOut, ToolMissing, TransferError
 from fleetctl.events import ErrorFacts, Outcome, Status
+from fleetctl.jobs.actions.ours import worded
 from fleetctl.jobs.scene import Done, Scene
 from fleetctl.operations.get import Get
 from fleetctl.operations.put import Put
@@ -18,6 +19,9 @@ def moved(session: AnySession, operation: Put | Get, scene: Scene) -> Done:
         outcome = _performed(session, operation, scene)
     except (ConnectionLost, TimedOut) as error:  # their hints are options of `fleetctl put`
         error.hint = "`timeout` of the step gives it longer" if isinstance(error, TimedOut) else ""
+        raise
+    except TransferError as error:
+        error.hint = worded(error.hint)
         raise
     if outcome.status is not Status.OK:
         facts = outcome.error or ErrorFacts("transfer", "files could not be moved")

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from fleetctl.errors import StepFailed, UsageError
 
-_IN_A_JOB = {"--as": "`layout`", "--delete": "`delete`", "--exclude": "`exclude`", "LOCAL": "`dest`"}
+_IN_A_JOB = {
+    "--as": "`layout`", "--delete": "`delete`", "--exclude": "`exclude`", "--mkdir": "`mkdir: true`", "LOCAL": "`dest`"
+}  # fmt: skip
 """What the words of a command line are called there."""
 
 
@@ -18,10 +20,11 @@ def told_as_failure() -> Iterator[None]:
         yield
     except UsageError as error:
         hint = "" if "-r" in error.hint.split() else error.hint  # directories are always taken whole
-        raise StepFailed(_worded(error.message), hint=_worded(hint)) from error
+        raise StepFailed(worded(error.message), hint=worded(hint)) from error
 
 
-def _worded(text: str) -> str:
+def worded(text: str) -> str:
+    """What is said of a command line, in the words of a job."""
     for option, key in _IN_A_JOB.items():
         text = text.replace(option, key)
     return text
