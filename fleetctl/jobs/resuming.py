@@ -117,6 +117,7 @@ class _Ways:
     def __init__(self) -> None:
         self.of: dict[str, _Way] = {}
         self.handlers: set[str] = set()
+        self._hosts: Sequence[str] = ()
         self._told: set[tuple[str, str]] = set()
 
     def take(self, event: Event) -> None:
@@ -126,9 +127,10 @@ class _Ways:
                 self._told.clear()
                 for way in self.of.values():
                     way.begin_run()
+                self._hosts = hosts
                 self._share(hosts)
-            case BatchStarted(hosts=hosts):
-                self._part(hosts)
+            case BatchStarted(number=number, hosts=hosts):
+                self._part(hosts, is_first=number == 1)
             case StepStarted(host=host, step=step):
                 self.of[host].begin_step(step)
             case StepFinished(host=host):
@@ -143,7 +145,11 @@ class _Ways:
         for host in hosts:
             self.of.setdefault(host, _Way()).mates.append(hosts)
 
-    def _part(self, hosts: Sequence[str]) -> None:
+    def _part(self, hosts: Sequence[str], *, is_first: bool) -> None:
+        """Who is in no batch by the end of the run was alone in it."""
+        if is_first:
+            for host in self._hosts:
+                self.of[host].mates[-1] = (host,)
         for host in hosts:
             self.of[host].mates[-1] = hosts
 

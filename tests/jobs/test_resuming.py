@@ -198,6 +198,13 @@ def test_what_was_done_once_counts_for_the_batch_and_no_other() -> None:
     assert list(points([run, later])["d"].once) == ["migrate"]
 
 
+def test_hosts_whose_batch_was_never_begun_share_nothing_with_others() -> None:
+    first = [started("abcde"), BatchStarted(number=1, batches=3, hosts=("a", "b")), *did("b", "x", StepStatus.FAILED)]
+    second = [started("bcde"), BatchStarted(number=1, batches=2, hosts=("b", "c")), *did("c", "migrate", once="c")]
+    left = points([first, second])
+    assert {host for host, point in left.items() if point.once} == {"b"}
+
+
 def test_of_a_run_that_played_all_again_nothing_before_it_counts() -> None:
     first = [started("ab"), *did("a", "one", set={"v": 1}, once="a"), *did("b", "one", once="a"), *did("a", "two")]
     again = [started("ab"), *did("a", "one", set={"w": 1}, once="a"), StepStarted(host="b", step="one", number=1)]
