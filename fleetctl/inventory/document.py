@@ -33,7 +33,7 @@ _HINTS = {
     "expected ',' or ']'": '; a range inside [ ] wants quotes: ["web[01-03]"]',
     "mapping values are not allowed": "; text that holds a colon and a blank wants quotes",
 }
-_QUOTED = re.compile(r"'[^'<]{2,}'")
+_QUOTED = re.compile(r"'(?! or )[^'<]{2,}'")
 _SECRET = re.compile(rf"({'|'.join(SECRETS)})([\s:].*)?", re.DOTALL)
 _IN_SECRET = re.compile(rf"{'|'.join(PROVIDERS)}|\[\d+\]")
 _WORD_TAGS = {"!", "tag:yaml.org,2002:str"}
