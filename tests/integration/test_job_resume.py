@@ -115,7 +115,11 @@ def test_each_host_goes_on_at_the_step_where_it_stopped(fleetctl: Fleetctl, thre
     assert refused.exit_code == 2
     assert "h002 has to go on with step 'third', which deploy.yaml does not have any more" in refused.stderr
     assert f"fleetctl rerun {run} -t h002" in refused.stderr
-    job.write_text(job.read_text().replace("name: 3rd", "name: third").replace("name: keep", "name: hold"))
+    job.write_text(job.read_text().replace("name: 3rd", "name: third").replace("migration", "moved"))
+    refused = fleetctl("job", "resume", "--allow-changed")
+    assert refused.exit_code == 2
+    assert "on h[002-003] is needed, and is not on record: it had no `register: moved` then" in refused.stderr
+    job.write_text(job.read_text().replace("moved", "migration").replace("name: keep", "name: hold"))
     mend(far, "h002")
     second = fleetctl("job", "resume", "--allow-changed")
     assert second.exit_code == 1

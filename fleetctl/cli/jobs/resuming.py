@@ -97,9 +97,9 @@ def _check_job(job: Job, newest: RunRecord, left: Mapping[str, Point], *, is_all
 
 def _check_values(job: Job, record: RunRecord, left: Mapping[str, Point]) -> None:
     """Raises: HistoryError when a step that is left needs what is not on record."""
-    alike: dict[tuple[frozenset[str], tuple[tuple[str, str], ...]], list[str]] = {}
+    alike: dict[tuple[frozenset[str], frozenset[str], tuple[tuple[str, str], ...]], list[str]] = {}
     for host, point in left.items():
-        alike.setdefault((point.done, tuple(point.lost.items())), []).append(host)
+        alike.setdefault((point.done, frozenset(point.results), tuple(point.lost.items())), []).append(host)
     lost: dict[tuple[str, str], list[str]] = {}
     for hosts in alike.values():
         for step, why in _needed(job, left[hosts[0]]):
@@ -122,11 +122,21 @@ def _needed(job: Job, point: Point) -> Iterator[tuple[str, str]]:
     known = point.done | point.lost.keys()
     rest = [*(step for step in job.steps if step.name not in known), *job.handlers]
     words = f"{rest} {job.head.vars}"
-    for name, why in point.lost.items():
+    for name, why in (_not_registered(job, point) | dict(point.lost)).items():
         given = _given_by(steps[name]) if name in steps else []
         in_files = any(isinstance(step.action, TemplateFile) for step in rest)
         if not given or in_files or any(re.search(rf"\b{re.escape(word)}\b", words) for word in given):
             yield name, why
+
+
+def _not_registered(job: Job, point: Point) -> dict[str, str]:
+    """Steps that were done when the job did not have them register what it asks for now."""
+    registering = {step.name: step.how.register for step in job.steps if step.how.register}
+    return {
+        name: f"it had no `register: {word}` then"
+        for name, word in registering.items()
+        if name in point.done and word not in point.results
+    }
 
 
 def _given_by(step: Step) -> list[str]:
