@@ -17,6 +17,7 @@ from fleetctl.jobs.texts import beside
 
 _LIMITS = Limits(mebibytes=1, values=100_000)
 _MOST_STEPS = 10_000
+_DEEPEST = 30
 _HANDED_ON = ("when", "tags", "sudo")
 """What an include may say of the steps that it brings."""
 
@@ -84,6 +85,9 @@ class Library:
         if same in chain:
             circle = " → ".join(one.name for one in (*chain[chain.index(same) :], same))
             written.document.complain(place, f"files include each other: {circle}")
+            return
+        if len(chain) > _DEEPEST:
+            written.document.complain(place, f"is an include in more than {_DEEPEST} others")
             return
         document = self.open(path)
         if document.value is None and document.problems:

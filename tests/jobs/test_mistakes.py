@@ -87,6 +87,15 @@ def test_files_that_cannot_be_included_are_told_where_they_are(here: Path, steps
     assert len(raised.value.problems) <= 2
 
 
+def test_includes_have_an_end(here: Path) -> None:
+    (here / "job.yaml").write_text("steps:\n- include: 1.yaml\n")
+    for number in range(1, 40):
+        (here / f"{number}.yaml").write_text(f"- include: {number + 1}.yaml\n")
+    (problem,) = problems(here)
+    assert (problem.file.name, problem.line) == ("30.yaml", 1)
+    assert problem.message == "is an include in more than 30 others"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
