@@ -17,6 +17,12 @@ class HomeFiles(asyncssh.SFTPServer):
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path) -> None:
         super().__init__(channel, chroot=os.fsencode(home))
         self._root = os.path.realpath(os.fsencode(home))
+        self._is_fleetctl = "fleetctl" in channel.get_extra_info("client_version", "")
+
+    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
+        """In the order of OpenSSH, which fleetctl has, too: asyncssh knows that of OpenSSH and of paramiko alone."""
+        ends = (newpath, oldpath) if self._is_fleetctl else (oldpath, newpath)
+        super().symlink(*ends)
 
     def readlink(self, path: bytes) -> bytes:
         """As the link says: asyncssh takes relative ones for paths of its own and finds them outside."""

@@ -30,6 +30,8 @@ steps:
   - name: version
     run: cat VERSION.{{ facts.arch | quote }}
     register: version
+  - name: site
+    put: {src: site/, dest: /srv/www}
   - name: deploy
     run: echo {{ host.name }} {{ vars.role }} {{ steps.version.stdout | quote }} > deployed
     sudo: true
@@ -56,6 +58,9 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
     (tmp_path / "job.yaml").write_text(JOB)
     (tmp_path / "tmp").mkdir()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index").write_text("hello")
+    (tmp_path / "site" / "start").symlink_to("index")
     return tmp_path
 
 
@@ -70,6 +75,7 @@ def test_every_step_is_told_with_its_values_and_nothing_is_done(fleetctl: Fleetc
         "would run here: touch drained-web01",
         f"would run: cat VERSION.{platform.machine()}",
         """would run: echo web05 frontend 'it'"'"'s 2' > deployed""",
+        "1 file, 5 bytes sent; 1 linked",
         "would restart",
         "would wait for port 80 of 127.0.0.1",
         "would run here: touch undrained-web03",
