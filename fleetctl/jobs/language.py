@@ -112,7 +112,7 @@ class Local(_Action, frozen=True, tag="local"):
 
 
 class Pause(_Action, frozen=True, tag="pause"):
-    """Wait for some time, or until somebody at the terminal agrees to go on: that is asked once for the batch."""
+    """Wait for some time, or until somebody at the terminal agrees: asked once, when all of the batch are here."""
 
     short: ClassVar[str] = "seconds"
 

@@ -11,7 +11,7 @@ from jinja2 import meta, nodes
 from jinja2.parser import Parser
 
 from fleetctl.inventory.mistakes import did_you_mean
-from fleetctl.jobs.templates import alone, environment
+from fleetctl.jobs.templates import alone, environment, filters
 
 _NOT_HERE = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
 _SHOWN = 60
@@ -103,7 +103,7 @@ def _written(text: str) -> Iterator[str]:
 
 def _refuse_unknown(tree: nodes.Template) -> None:
     """Raises: BadTemplateError for a filter or test that there is not, and for what reaches for other files."""
-    known = {nodes.Filter: ("filter", environment().filters), nodes.Test: ("test", environment().tests)}
+    known = {nodes.Filter: ("filter", filters()), nodes.Test: ("test", environment().tests)}
     for kind, (word, there_are) in known.items():
         for node in tree.find_all(kind):
             if node.name not in there_are:

@@ -32,6 +32,7 @@ from fleetctl.jobs.language import (
     WaitFor,
 )
 from fleetctl.jobs.sequence import Sequence as Played
+from fleetctl.jobs.sequence import asks
 from fleetctl.jobs.templates import environment
 from fleetctl.jobs.texts import Template
 from fleetctl.jobs.waiting import wanted
@@ -122,7 +123,7 @@ class Planner:
         meets = "all hosts of the batch meet here first" if step.action is not None else "all hosts of the batch meet"
         asking = self._asked_by.get(step.name, ())
         told = [
-            meets if how.barrier else "",
+            meets if how.barrier or asks(step) else "",
             "one host does it for the batch" if how.once else "",
             "" if isinstance(step.action, _WITHOUT_RIGHTS) else _rights(step, host),
             f"in {how.cwd}" if how.cwd else "",

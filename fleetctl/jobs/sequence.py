@@ -70,7 +70,7 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
         """What asks the user whether to go on, as the user calls it; "" when nothing does."""
         if self.asks:
             return "--step"
-        asking = (step.name for step in (*self.job.steps, *self.job.handlers) if _asks(step))
+        asking = (step.name for step in (*self.job.steps, *self.job.handlers) if asks(step))
         return next((f"the step {name!r}" for name in asking), "")
 
     @property
@@ -86,10 +86,11 @@ class Sequence(msgspec.Struct, frozen=True, tag="sequence"):
 
 
 def _meets(step: Step) -> bool:
-    return step.how.barrier or step.how.once or _asks(step)
+    return step.how.barrier or step.how.once or asks(step)
 
 
-def _asks(step: Step) -> bool:
+def asks(step: Step) -> bool:
+    """Whether somebody is asked there, when all hosts of the batch have come to it."""
     from fleetctl.jobs.language import Pause  # noqa: PLC0415 - 5 ms, which other operations need not spend
 
     return isinstance(step.action, Pause) and bool(step.action.ask)

@@ -113,6 +113,11 @@ def _plain(value: object) -> object:
     raise TypeError(f"{told(value)} cannot be written as JSON")
 
 
+def filters() -> list[str]:
+    """Those that templates may name."""
+    return sorted(environment().filters.keys() - bounds.FILTERS.keys())
+
+
 def _finalized(value: object) -> object:
     value = settled(value)
     return as_text(value) if value is None or isinstance(value, bool) else value

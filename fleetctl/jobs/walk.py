@@ -12,7 +12,7 @@ from fleetctl.events import Outcome, Status, StepCounts, StepFinished, StepResul
 from fleetctl.jobs.facts import gather
 from fleetctl.jobs.language import Local, Reboot, Step
 from fleetctl.jobs.playing import Played, Player, ending
-from fleetctl.jobs.sequence import Point, Sequence
+from fleetctl.jobs.sequence import Point, Sequence, asks
 from fleetctl.jobs.values import Facts, Values
 from fleetctl.operations import Context
 from fleetctl.operations.meeting import NotForThisHost
@@ -127,14 +127,14 @@ class Walk:
     def _meet(self, step: Step) -> None:
         """Wait for the others where the job says so. Raises: Stopped, but not where it is always done; Cancelled."""
         meeting = self._context.meeting
-        asks = self._sequence.asks
-        if meeting is None or not (step.how.barrier or asks):
+        asks_first = self._sequence.asks
+        if meeting is None or not (step.how.barrier or asks_first or asks(step)):
             return
         self._say()
         meeting.meet(self._host, step.name)
         if not step.how.always:
             meeting.go_on()
-        if asks:
+        if asks_first:
             meeting.agrees(self._host, step.name, f"next: {step.name}. Go on?")
 
     def _played(self, step: Step) -> tuple[str, Played]:

@@ -16,7 +16,7 @@ from jinja2.filters import FILTERS
 from fleetctl.jobs import texts
 from fleetctl.jobs.facts import FACTS
 from fleetctl.jobs.language import ACTIONS, Head, Manner, Modifiers
-from fleetctl.jobs.templates import NAMES, environment
+from fleetctl.jobs.templates import NAMES, filters
 
 _WORDS: dict[Any, str] = {
     str: "text",
@@ -155,7 +155,7 @@ def _said(kind: Any) -> str:
 
 
 def _filters() -> str:
-    ours = sorted(set(environment().filters) - set(FILTERS))
+    ours = sorted(set(filters()) - set(FILTERS))
     told = {"quote": "`quote`, which makes one word of a shell of a value, and of a list one for each item"}
     return ", ".join(told[name] for name in ours)
 

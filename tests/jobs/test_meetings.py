@@ -169,6 +169,24 @@ def test_a_question_is_put_once_for_the_batch_after_all_that_came_before_and_a_n
         assert (outcome.status, outcome.step, outcome.unfinished) == (Status.SKIPPED, at, True)
 
 
+def test_nobody_is_asked_while_hosts_are_still_on_their_way_to_the_question(tmp_path: Path) -> None:
+    said: list[str] = []
+    said_before: list[int] = []
+
+    def agree(_question: str, _cancel: Cancel) -> bool:
+        said_before.append(len(said))
+        return True
+
+    def behave(host: str, command: str, receive: Receive, cancel: Cancel) -> int:
+        said.append(command)
+        return 1 if host == "h001" else says_so(host, command, receive, cancel)
+
+    stage = Stage(tmp_path, "steps:\n- run: first\n- pause: {ask: Well?}\n- run: last")
+    told = stage(4, JobPool(behave), fanout=1, agree=agree)
+    assert (said_before, said) == ([4], ["first"] * 4 + ["last"] * 3)
+    assert [outcome.status for outcome in told.outcomes.values()].count(Status.OK) == 3
+
+
 def test_called_off_while_it_is_asked_or_waited_all_hosts_end_at_once(tmp_path: Path, cancel: Cancel) -> None:
     def agree(_question: str, cancel: Cancel) -> bool:
         cancel.set("interrupted")

@@ -72,7 +72,7 @@ def test_each_action_is_told_in_the_words_of_the_file() -> None:
         "reboot": Reboot(),
         "reboot: init 6": Reboot(Line("init 6")),
         "pause: 90s": Pause(Seconds(90)),
-        "pause: ask 'is it well?'": Pause(ask="is it well?"),
+        "(all hosts of the batch meet here first)|pause: ask 'is it well?'": Pause(ask="is it well?"),
         "assert: a and b": Assert((Expression("a"), Expression("b"))),
         "set: x = 1.2, y = 3": Set({"x": "{{ vars.version }}", "y": 3}),
     }
