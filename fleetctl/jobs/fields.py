@@ -23,6 +23,7 @@ _OF_OTHERS = {
 """What other tools call these, where that is not near enough to be guessed."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_USER = re.compile(r"[^\s-]\S*")
 _NAMED = {"register": "is no name for a result"}
 
 
@@ -123,6 +124,12 @@ def at(document: Document, place: Place) -> Any:
 def _meant(key: str, known: list[str]) -> str:
     other = _OF_OTHERS.get(key)
     return f"; did you mean {other}?" if other in known else did_you_mean(key, known)
+
+
+def check_user(document: Document, place: Place, sudo: bool | str | None) -> None:
+    """`sudo` names a user, if it is a word."""
+    if isinstance(sudo, str) and not _USER.fullmatch(sudo):
+        document.complain(place, f"{sudo!r} is no user's name; true is root")
 
 
 def check_variables(document: Document, place: Place, names: Iterable[str]) -> None:

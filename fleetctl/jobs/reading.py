@@ -14,7 +14,7 @@ import msgspec
 from fleetctl.errors import JobError, Problem
 from fleetctl.inventory.document import Document, Section
 from fleetctl.inventory.mistakes import did_you_mean
-from fleetctl.jobs.fields import at, check_variables, read, refuse_unknown, section
+from fleetctl.jobs.fields import at, check_user, check_variables, read, refuse_unknown, section
 from fleetctl.jobs.including import Library
 from fleetctl.jobs.language import Head, Job, Local, Step
 from fleetctl.jobs.naming import named
@@ -83,6 +83,7 @@ def _head(document: Document, content: Section) -> Head:
     if content.get("targets") == []:  # which must not be as if nothing were said, and mean the default target
         document.complain(("targets",), "is empty: name hosts, or leave it out for the inventory's default target")
     check_variables(document, ("env",), head.env)
+    check_user(document, ("sudo",), head.sudo)
     return head
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fleetctl.inventory.document import Document, Items, Place, Section, bare, told, written
-from fleetctl.jobs.fields import check_variables, missing, only, read, refuse_unknown
+from fleetctl.jobs.fields import check_user, check_variables, missing, only, read, refuse_unknown
 from fleetctl.jobs.language import ACTIONS, Include, Modifiers, Pause, Put, Set, Step, TemplateFile, WaitFor
 
 MODIFIERS = tuple(Modifiers.__struct_fields__)
@@ -39,6 +39,7 @@ def read_step(document: Document, place: Place, content: Any) -> Written | None:
     refuse_unknown(document, place, content, (*ACTIONS, *MODIFIERS))
     how = Modifiers(**read(document, place, content, Modifiers) | _loop(document, place, content))
     check_variables(document, (*place, "env"), how.env)
+    check_user(document, (*place, "sudo"), how.sudo)
     _check_name(document, place, how.name)
     key = _action_key(document, place, content)
     action = None if key is None else _action(document, (*place, key), content[key], ACTIONS[key])
