@@ -35,6 +35,8 @@ from fleetctl.statuses import facts_of, status_of
 
 _FINAL = (Cancelled, DeniedError, UntrustedError, Withheld, Stopped, TemplateFailed)
 """Another try would end likewise, or must not be made."""
+MOST_OF_A_LOOP = 2 * 1024 * 1024
+"""Characters of output that templates see of all items together; of an item that does not fit, nothing."""
 _log = logging.getLogger("fleetctl.jobs")
 
 
@@ -111,10 +113,12 @@ class Player:
     def _for_each(self, step: Step, renderer: Renderer, items: list[Any]) -> Played:
         """One after the other; the first that fails is the last."""
         played: list[Played] = []
+        room = MOST_OF_A_LOOP
         for index, item in enumerate(items, 1):
             with_item = renderer.with_values(item=item, index=index)
             one = self._safely(step, lambda: self._on_condition(step, with_item))  # noqa: B023 - called at once
-            played.append(msgspec.structs.replace(one, result=msgspec.structs.replace(one.result, item=item)))
+            result, room = _kept(one.result, room)
+            played.append(msgspec.structs.replace(one, result=msgspec.structs.replace(result, item=item)))
             if one.status is StepStatus.FAILED:
                 break
         return _together(played)
@@ -237,6 +241,14 @@ def _rights(step: Step, host: Host) -> Elevation | None:
         return None
     rights = host.elevation or host.rights or Elevation()
     return rights if sudo is True else msgspec.structs.replace(rights, user=sudo)
+
+
+def _kept(result: StepResult, room: int) -> tuple[StepResult, int]:
+    """One result of a loop, and the room that is left for the others."""
+    size = len(result.stdout) + len(result.stderr)
+    if size <= room:
+        return result, room - size
+    return msgspec.structs.replace(result, stdout="", stderr="", truncated=True), room
 
 
 _NOTHING = Played(StepStatus.SKIPPED, StepResult(skipped=True), "the loop is empty")

@@ -10,6 +10,8 @@ import pytest
 from fleetctl import errors
 from fleetctl.cancel import Cancel
 from fleetctl.events import HostFinished, HostStarted, Output, Status, StepCounts, StepFinished, StepResult, StepStarted
+from fleetctl.jobs.playing import MOST_OF_A_LOOP
+from fleetctl.jobs.scene import MOST_KEPT
 from fleetctl.jobs.sequence import Point
 from fleetctl.ssh.stream.hearing import Receive
 from tests.support.played_jobs import JobPool, Stage, says_so
@@ -240,3 +242,21 @@ def test_a_host_goes_on_where_it_was_with_what_it_knew(tmp_path: Path) -> None:
     assert told.steps("h001") == {"b": "changed", "asked before": "changed"}
     assert [event.data for event in told.of("h001") if isinstance(event, Output)] == [b"known set\n", b"handled\n"]
     assert told.outcomes["h000"].status is Status.FAILED  # it has no `vars.b`
+
+
+def test_a_loop_keeps_so_much_of_what_its_items_say_and_no_more(tmp_path: Path) -> None:
+    piece = MOST_KEPT // 2
+
+    def behave(_host: str, command: str, receive: Receive, _cancel: Cancel) -> int:
+        receive("stdout", b"x" * (1 if command == "9" else piece))
+        return 0
+
+    stage = Stage(tmp_path, "steps: [{name: each, run: '{{ index }}', loop: '{{ range(40) }}', register: all}]")
+    (each,) = stage(1, JobPool(behave)).finished()
+    assert each.result is not None
+    kept = [(len(result.stdout), result.truncated) for result in each.result.results]
+    fitting = MOST_OF_A_LOOP // piece
+    assert kept[:8] == [(piece, False)] * 8
+    assert kept[8] == (1, False)
+    assert kept[9:] == [(piece, False)] * (fitting - 9) + [(0, True)] * (40 - fitting)
+    assert len(each.result.stdout) == piece
