@@ -87,6 +87,11 @@ def can_fail(job: Job) -> list[str]:
     return [step.name for step in sure or steps]
 
 
+def restarting(job: Job) -> list[str]:
+    """The names of the steps of a rehearsed job that end the connection by themselves."""
+    return [step.name for step in job.steps if isinstance(step.action, Told) and isinstance(step.action.action, Reboot)]
+
+
 def _is_local(step: Step) -> bool:
     return isinstance(step.action, Told) and isinstance(step.action.action, Local)
 

@@ -42,22 +42,23 @@ class Fate(msgspec.Struct, frozen=True):
                 return "refuses connections"
 
 
-def fates(hosts: Sequence[str], steps: Sequence[str], seed: int) -> Mapping[str, Fate]:
+def fates(hosts: Sequence[str], steps: Sequence[str], seed: int, restarts: Sequence[str] = ()) -> Mapping[str, Fate]:
     """For two hosts of five, in the order of the hosts. The same for the same hosts, steps and seed.
 
     Args:
         steps: those that can fail; where there are none, hosts refuse connections.
+        restarts: those of them in which a connection that ends is no fault.
     """
     chance = random.Random(seed)  # noqa: S311 - to be foreseen is what it is for
     struck = chance.sample(hosts, math.ceil(len(hosts) * _SHARE))
     drawn = {
-        host: _fate(kind, steps, chance)
+        host: _fate(kind, [step for step in steps if kind == "fails" or step not in restarts], chance)
         for host, kind in zip(struck, cycle(_KINDS if steps else ("refuses",)), strict=False)
     }
     return {host: drawn[host] for host in hosts if host in drawn}
 
 
 def _fate(kind: Kind, steps: Sequence[str], chance: random.Random) -> Fate:
-    if kind in {"fails", "drops"}:
+    if kind in {"fails", "drops"} and steps:
         return Fate(kind, chance.choice(steps))
-    return Fate(kind, seconds=chance.choice(_SECONDS) if kind == "slow" else 0.0)
+    return Fate("slow", seconds=chance.choice(_SECONDS)) if kind == "slow" else Fate("refuses")

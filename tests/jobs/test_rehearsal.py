@@ -19,7 +19,7 @@ from fleetctl.jobs.language import (
     Told,
     WaitFor,
 )
-from fleetctl.jobs.rehearsal import LONGEST_PAUSE, Telling, can_fail, rehearsed, told
+from fleetctl.jobs.rehearsal import LONGEST_PAUSE, Telling, can_fail, rehearsed, restarting, told
 from fleetctl.jobs.texts import Expression, Line, LocalPath, Seconds, Template
 from fleetctl.lab.fates import fates
 
@@ -81,6 +81,16 @@ def test_the_same_seed_has_the_same_faults_and_another_one_others() -> None:
     assert list(first) == sorted(first)
     assert [fate.kind for fate in fates(["one"], ["a"], 1).values()] == ["fails"]
     assert {fate.kind for fate in fates(HOSTS, [], 1).values()} == {"refuses"}
+
+
+def test_a_restart_can_fail_and_a_connection_that_it_ends_is_no_fault() -> None:
+    job = rehearsed(_job(Run(line=Line("date")), Reboot()), {})
+    assert restarting(job) == ["step 2"]
+    struck = {fate for seed in range(20) for fate in fates(HOSTS, can_fail(job), seed, restarting(job)).values()}
+    assert {(fate.kind, fate.step) for fate in struck if fate.step} == {
+        ("fails", "step 1"), ("fails", "step 2"), ("drops", "step 1"),
+    }  # fmt: skip
+    assert {fate.kind for fate in fates(HOSTS, ["b"], 1, ["b"]).values()} == {"fails", "slow", "refuses"}
 
 
 def _job(*actions: object) -> Job:

@@ -31,7 +31,7 @@ from fleetctl.errors import UsageError
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.jobs.facts import question
 from fleetctl.jobs.language import Job
-from fleetctl.jobs.rehearsal import LONGEST_PAUSE, Telling, can_fail, rehearsed, told
+from fleetctl.jobs.rehearsal import LONGEST_PAUSE, Telling, can_fail, rehearsed, restarting, told
 from fleetctl.lab import Fault, Lab, Reply
 from fleetctl.lab.fates import Fate, fates
 from fleetctl.model import Host
@@ -89,7 +89,7 @@ def _fates(rehearsal: Rehearsal, hosts: Sequence[Host], job: Job) -> Mapping[str
     if not rehearsal.faults and rehearsal.seed is None:
         return {}
     seed = secrets.randbelow(_MOST_SEEDS) if rehearsal.seed is None else rehearsal.seed
-    wrong = fates([host.name for host in hosts], can_fail(job), seed)
+    wrong = fates([host.name for host in hosts], can_fail(job), seed, restarting(job))
     say(f"fleetctl: what goes wrong (the same again: --seed {seed}):")
     for fate in dict.fromkeys(wrong.values()):
         say(f"  {fold([host for host, its in wrong.items() if its == fate])} {fate}")
