@@ -6,12 +6,13 @@ What is wrong with the file itself is found by `reading`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import UndefinedError
+from jinja2 import TemplateError, UndefinedError
 
 from fleetctl.errors import JobError, Problem, TemplateFailed
 from fleetctl.inventory.document import told
@@ -159,7 +160,27 @@ class _StepCheck:
                 self._check_template(spot, Path(one.path))
 
     def _take(self, text: Text) -> None:
-        check_text(self._notes, self._spot.at(*text.place), text.text, self._known, self._sure)
+        spot, before = self._spot.at(*text.place), self._notes.problems
+        tree = check_text(self._notes, spot, text.text, self._known, self._sure)
+        if tree is not None and self._notes.problems == before and not self._known.own:
+            self._work_out(spot, text.text)
+
+    def _work_out(self, spot: Spot, text: str) -> None:
+        """On one host, if it is sure to come to it, and nothing that shows later counts."""
+        host = self._sure_taker
+        if host is None or not self._foresight.knows(text):
+            return
+        renderer = self._foresight.on(host)
+        try:
+            renderer.value(text) if isinstance(text, Expression) else renderer.text(text)
+        except TemplateFailed as error:
+            self._notes.problem(spot, f"cannot be worked out on {host.name}: {_why(error)}")
+
+    @cached_property
+    def _sure_taker(self) -> Host | None:
+        if not self._foresight.knows_conditions(self._step):
+            return None
+        return next(iter(self._foresight.takers(self._step)), None)
 
     def _surroundings(self) -> Iterator[Text]:
         """Its environment and directory, but for what the head of the file says of all."""
@@ -185,7 +206,7 @@ class _StepCheck:
                 self._take(one)
             return
         expression = Expression(loop)
-        self._take(Text(("loop",), expression))
+        check_text(self._notes, self._spot.at("loop"), expression, self._known, self._sure)
         if self._foresight.knows(expression):
             for said, hosts in self._bad_loops(expression).items():
                 everywhere = not parsed(expression).free or len(hosts) == len(self._foresight.hosts)
@@ -201,7 +222,7 @@ class _StepCheck:
                 items = self._foresight.on(host).value(loop)
             except TemplateFailed as error:
                 if error.__cause__ is not None and not isinstance(error.__cause__, UndefinedError):
-                    found.setdefault(f"cannot be worked out: {error.__cause__}", []).append(host.name)
+                    found.setdefault(f"cannot be worked out: {_why(error)}", []).append(host.name)
                 continue  # what it needs and is not there has been told
             if not isinstance(items, list | tuple):
                 found.setdefault(f"must be a list, and {loop!s} is {told(items)}", []).append(host.name)
@@ -219,6 +240,12 @@ class _StepCheck:
         else:
             if len(text) <= _MOST_OF_A_TEMPLATE:
                 check_text(self._notes, Spot(str(path)), Template(text), self._known, self._sure)
+
+
+def _why(error: TemplateFailed) -> str:
+    """Without values, as a message of Python may have them."""
+    cause = error.__cause__
+    return error.message if cause is None else str(cause) if isinstance(cause, TemplateError) else type(cause).__name__
 
 
 def _ensured(condition: Expression) -> Sure:

@@ -57,6 +57,11 @@ class Notes:
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
 
+    @property
+    def problems(self) -> int:
+        """How many there are so far."""
+        return len(self._problems)
+
     def problem(self, spot: Spot, message: str, offending: str = "") -> None:
         """At the first line from that of the spot on that has the offending text."""
         self._problems.append(self._located(spot, message, offending))
