@@ -1,4 +1,4 @@
-"""The variables that are given with -e: text, or what the job's own value of that name is."""
+"""The variables that are given with -e: text, true or false, or what the job's own value of that name is."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _KINDS = {
     list: ("a list, as [a, b]", (list,)),
     dict: ("a mapping, as {a: 1}", (dict,)),
 }  # fmt: skip
+_TRUTHS = {"true": True, "false": False}
 
 
 def variables(pairs: Iterable[str], job: Job) -> dict[str, Any]:
     """What `NAME=VALUE` pairs set. Where the job has a number of that name, what is given must be one, too.
+
+    `true` and `false` are no text unless the job's own value is: text is true in a condition, whatever it says.
 
     Raises: UsageError.
     """
@@ -31,7 +34,7 @@ def variables(pairs: Iterable[str], job: Job) -> dict[str, Any]:
 def _as_kind_of(own: Any, name: str, value: str) -> Any:
     kind = _KINDS.get(type(own))
     if kind is None:
-        return value
+        return value if isinstance(own, str) else _TRUTHS.get(value, value)
     wanted, types = kind
     try:
         read = yaml.safe_load(value)

@@ -24,6 +24,10 @@ JOB = Job(
         ("text=3", "3"),
         ("unknown=3", "3"),
         ("none=3", "3"),
+        ("none=true", True),
+        ("unknown=false", False),
+        ("text=false", "false"),
+        ("unknown=no", "no"),
         ("text=a=b", "a=b"),
         ("text={{ host.name }}", "{{ host.name }}"),
         ("n=17", 17),
@@ -35,7 +39,7 @@ JOB = Job(
         ("ports={http: 81}", {"http": 81}),
     ],
 )
-def test_it_is_text_unless_the_jobs_own_value_is_something_else(pair: str, value: object) -> None:
+def test_it_is_text_or_a_truth_unless_the_jobs_own_value_is_something_else(pair: str, value: object) -> None:
     (given,) = variables([pair], JOB).values()
     assert given == value
     assert type(given) is type(value)
