@@ -11,10 +11,10 @@ import msgspec
 from fleetctl.engine.task import Policy
 from fleetctl.errors import UsageError
 from fleetctl.inventory import Overrides
-from fleetctl.jobs.checking import refuse_mistakes
+from fleetctl.jobs.checking.check import refuse_mistakes
 from fleetctl.jobs.choosing import chosen
 from fleetctl.jobs.language import Job, Manner
-from fleetctl.jobs.reading import load_job
+from fleetctl.jobs.reading.job_file import load_job
 from fleetctl.jobs.sequence import Sequence as Played
 from fleetctl.model import Host, Secret
 from fleetctl.rollout import Check, Rollout

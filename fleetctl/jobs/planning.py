@@ -12,7 +12,7 @@ import msgspec
 
 from fleetctl.durations import spelled
 from fleetctl.errors import TemplateFailed
-from fleetctl.jobs.foreseeing import Foresight
+from fleetctl.jobs.checking.foreseeing import Foresight
 from fleetctl.jobs.language import (
     Action,
     Assert,

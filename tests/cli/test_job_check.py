@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fleetctl.jobs.schema import schema
+from fleetctl.jobs.reading.schema import schema
 from tests.support.fleetctl import Fleetctl
 
 

@@ -15,7 +15,7 @@ from fleetctl.cli.jobs.checking import check_file
 from fleetctl.cli.options import Selection
 from fleetctl.errors import JobError, Problem
 from fleetctl.jobs.language import ACTIONS, Modifiers
-from fleetctl.jobs.reading import load_job
+from fleetctl.jobs.reading.job_file import load_job
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "cases" / "job_mistakes.yaml").read_text())
 INVENTORY = """

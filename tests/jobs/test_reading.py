@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleetctl.jobs.language import Assert, Put, Reboot, Run, Step
-from fleetctl.jobs.reading import load_job
+from fleetctl.jobs.reading.job_file import load_job
 
 JOB = """
 name: demo

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from fleetctl.errors import JobError
-from fleetctl.jobs.reading import load_job
-from fleetctl.jobs.schema import schema
+from fleetctl.jobs.reading.job_file import load_job
+from fleetctl.jobs.reading.schema import schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "job.schema.json"
 RIGHT = [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fleetctl.errors import TemplateFailed
-from fleetctl.jobs.parsing import template as parse
+from fleetctl.jobs.checking.parsing import template as parse
 from fleetctl.jobs.templates import Renderer
 from fleetctl.jobs.values import Facts, Vars
 

@@ -14,7 +14,7 @@ from fleetctl.engine.brake import Brake
 from fleetctl.engine.task import Policy, Task
 from fleetctl.engine.threads import ThreadEngine
 from fleetctl.events import Event, HostFinished, Outcome, StepFinished
-from fleetctl.jobs.reading import load_job
+from fleetctl.jobs.reading.job_file import load_job
 from fleetctl.jobs.sequence import Point, Sequence
 from fleetctl.model import Host
 from fleetctl.operations.meeting import Agree, nobody_agrees

@@ -12,11 +12,11 @@ from fleetctl.cli.sources import load_inventory
 from fleetctl.cli.talk import warn
 from fleetctl.errors import JobError, Problem, TargetError
 from fleetctl.inventory import Inventory
-from fleetctl.jobs.checking import check_job, refuse_mistakes
-from fleetctl.jobs.finding import Notes, Spot
+from fleetctl.jobs.checking.check import check_job, refuse_mistakes
+from fleetctl.jobs.checking.finding import Notes, Spot
 from fleetctl.jobs.given import variables
 from fleetctl.jobs.language import Job
-from fleetctl.jobs.reading import read_job
+from fleetctl.jobs.reading.job_file import read_job
 from fleetctl.jobs.sequence import Sequence as Played
 from fleetctl.model import Host
 from fleetctl.sizes import counted

@@ -20,7 +20,7 @@ from fleetctl.history.history import History
 from fleetctl.history.records import RunRecord
 from fleetctl.inventory.mistakes import did_you_mean
 from fleetctl.jobs.language import Job, Set, Step, TemplateFile
-from fleetctl.jobs.reading import load_job
+from fleetctl.jobs.reading.job_file import load_job
 from fleetctl.jobs.resuming import points
 from fleetctl.jobs.sequence import Point
 from fleetctl.nodes import fold

@@ -17,7 +17,7 @@ from fleetctl.cli.typed import typed
 from fleetctl.jobs.choosing import chosen
 from fleetctl.jobs.given import variables
 from fleetctl.jobs.language import Job
-from fleetctl.jobs.reading import load_job
+from fleetctl.jobs.reading.job_file import load_job
 from fleetctl.jobs.sequence import Sequence
 
 

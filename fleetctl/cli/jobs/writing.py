@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from fleetctl.errors import UsageError
-from fleetctl.jobs.schema import schema
+from fleetctl.jobs.reading.schema import schema
 
 _ENDINGS = {".yaml", ".yml"}
 _NAME = re.compile(r"\w[\w.-]*")

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from fleetctl.inventory.document import Document, Items, Place, Section, bare, told, written
-from fleetctl.jobs.fields import check_user, check_variables, missing, only, read, refuse_unknown
 from fleetctl.jobs.language import ACTIONS, Include, Modifiers, Pause, Put, Set, Step, TemplateFile, WaitFor
+from fleetctl.jobs.reading.fields import check_user, check_variables, missing, only, read, refuse_unknown
 
 MODIFIERS = tuple(Modifiers.__struct_fields__)
 _AWAITED = ("port", "file", "command", "url")

@@ -10,9 +10,9 @@ import msgspec
 
 from fleetctl.errors import Problem
 from fleetctl.inventory.document import Document, Limits, Place, told
-from fleetctl.jobs.fields import at
 from fleetctl.jobs.language import Include, Modifiers, Step
-from fleetctl.jobs.steps import Written, read_step
+from fleetctl.jobs.reading.fields import at
+from fleetctl.jobs.reading.steps import Written, read_step
 from fleetctl.jobs.texts import beside
 
 _LIMITS = Limits(mebibytes=1, values=100_000)

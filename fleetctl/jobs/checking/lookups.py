@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 from jinja2 import nodes
 
-from fleetctl.jobs.parsing import Parsed, Path, path_of
+from fleetctl.jobs.checking.parsing import Parsed, Path, path_of
 
 _OF_MAPPINGS = {"get", "items", "keys", "values"}
 _DEFAULTS = {"default", "d"}

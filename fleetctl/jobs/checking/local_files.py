@@ -9,7 +9,7 @@ import msgspec
 
 from fleetctl.errors import TemplateFailed, UsageError
 from fleetctl.inventory.document import Place
-from fleetctl.jobs.foreseeing import Foresight
+from fleetctl.jobs.checking.foreseeing import Foresight
 from fleetctl.jobs.language import Put, Script, Step, TemplateFile
 from fleetctl.jobs.texts import LocalPath, beside
 from fleetctl.model import Host

@@ -7,14 +7,14 @@ from functools import cached_property
 from typing import Any
 
 from fleetctl.errors import TemplateFailed
-from fleetctl.jobs import parsing
+from fleetctl.jobs.checking import parsing
+from fleetctl.jobs.checking.lookups import looked_up
+from fleetctl.jobs.checking.parsing import BadTemplateError, Parsed
+from fleetctl.jobs.checking.texts_of import inside
 from fleetctl.jobs.language import Job, Set, Step
-from fleetctl.jobs.lookups import looked_up
-from fleetctl.jobs.parsing import BadTemplateError, Parsed
 from fleetctl.jobs.sequence import Sequence as Played
 from fleetctl.jobs.templates import Renderer
 from fleetctl.jobs.texts import Expression
-from fleetctl.jobs.texts_of import inside
 from fleetctl.jobs.values import Facts, Values
 from fleetctl.model import Host
 

@@ -10,8 +10,8 @@ import msgspec
 
 from fleetctl.errors import Problem
 from fleetctl.inventory.document import Document, Place, written
-from fleetctl.jobs.including import Library
 from fleetctl.jobs.language import Step
+from fleetctl.jobs.reading.including import Library
 
 _KEYS = re.compile(r"[^.\[]+|\[\d+\]")
 

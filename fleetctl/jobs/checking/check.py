@@ -16,16 +16,16 @@ from jinja2 import TemplateError, UndefinedError
 
 from fleetctl.errors import JobError, Problem, TemplateFailed
 from fleetctl.inventory.document import told
-from fleetctl.jobs.finding import Findings, Notes, Spot, spot_of, spots_of_conditions
-from fleetctl.jobs.foreseeing import Foresight, parsed
-from fleetctl.jobs.known import Known, Variables, hosts_in_short
+from fleetctl.jobs.checking.finding import Findings, Notes, Spot, spot_of, spots_of_conditions
+from fleetctl.jobs.checking.foreseeing import Foresight, parsed
+from fleetctl.jobs.checking.known import Known, Variables, hosts_in_short
+from fleetctl.jobs.checking.local_files import wanted
+from fleetctl.jobs.checking.lookups import Sure, ensured, looked_up
+from fleetctl.jobs.checking.one_text import check_text
+from fleetctl.jobs.checking.parsing import BadTemplateError
+from fleetctl.jobs.checking.texts_of import JUDGING, Text, inside, of_action, of_modifiers
 from fleetctl.jobs.language import Get, Job, Local, Set, Step, TemplateFile
-from fleetctl.jobs.local_files import wanted
-from fleetctl.jobs.lookups import Sure, ensured, looked_up
-from fleetctl.jobs.parsing import BadTemplateError
-from fleetctl.jobs.reading_templates import check_text
 from fleetctl.jobs.texts import Expression, Template
-from fleetctl.jobs.texts_of import JUDGING, Text, inside, of_action, of_modifiers
 from fleetctl.model import Host
 
 _MOST_OF_A_TEMPLATE = 1 << 20

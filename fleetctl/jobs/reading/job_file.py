@@ -14,11 +14,11 @@ import msgspec
 from fleetctl.errors import JobError, Problem
 from fleetctl.inventory.document import Document, Section
 from fleetctl.inventory.mistakes import did_you_mean
-from fleetctl.jobs.fields import at, check_user, check_variables, read, refuse_unknown, section
-from fleetctl.jobs.including import Library
 from fleetctl.jobs.language import Head, Job, Local, Step
-from fleetctl.jobs.naming import named
-from fleetctl.jobs.steps import Written
+from fleetctl.jobs.reading.fields import at, check_user, check_variables, read, refuse_unknown, section
+from fleetctl.jobs.reading.including import Library
+from fleetctl.jobs.reading.naming import named
+from fleetctl.jobs.reading.steps import Written
 
 _KEYS = (*Head.__struct_fields__, "steps", "handlers")
 

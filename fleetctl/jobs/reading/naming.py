@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fleetctl.jobs.language import Step
-from fleetctl.jobs.steps import Written
+from fleetctl.jobs.reading.steps import Written
 
 
 def named(steps: Iterable[Written]) -> list[Step]:

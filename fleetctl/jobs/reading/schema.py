@@ -6,8 +6,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from fleetctl.jobs.fields import plain, required
 from fleetctl.jobs.language import ACTIONS, Head, Manner, Modifiers, Set
+from fleetctl.jobs.reading.fields import plain, required
 from fleetctl.jobs.texts import Mode, PauseText, Seconds, Shares, ShareText
 
 _WORD = {"type": ["string", "integer", "boolean"]}

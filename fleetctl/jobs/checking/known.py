@@ -10,8 +10,8 @@ import msgspec
 
 from fleetctl.events import StepResult
 from fleetctl.inventory.mistakes import did_you_mean
+from fleetctl.jobs.checking.parsing import Path, shown
 from fleetctl.jobs.facts import FACTS
-from fleetctl.jobs.parsing import Path, shown
 from fleetctl.jobs.templates import NAMES
 from fleetctl.model import Host
 from fleetctl.nodes import fold

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from fleetctl.inventory.document import is_secret
-from fleetctl.jobs.finding import Notes, Spot
-from fleetctl.jobs.foreseeing import parsed
-from fleetctl.jobs.known import Known
-from fleetctl.jobs.lookups import Sure, missing
-from fleetctl.jobs.parsing import BadTemplateError, Parsed, shown
-from fleetctl.jobs.quoting import unquoted
+from fleetctl.jobs.checking.finding import Notes, Spot
+from fleetctl.jobs.checking.foreseeing import parsed
+from fleetctl.jobs.checking.known import Known
+from fleetctl.jobs.checking.lookups import Sure, missing
+from fleetctl.jobs.checking.parsing import BadTemplateError, Parsed, shown
+from fleetctl.jobs.checking.quoting import unquoted
 from fleetctl.jobs.texts import Expression, Line, Template
 
 _LOOKS_LIKE_ONE = re.compile(r"\{\{-?\s*(?:host|vars|steps|facts|run|item|index)\b[^}]*\}\}")

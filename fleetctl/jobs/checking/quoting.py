@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
-from fleetctl.jobs.parsing import Parsed, path_of
+from fleetctl.jobs.checking.parsing import Parsed, path_of
 
 _SAFE_FILTERS = {"quote", "int", "float", "length", "count", "round", "abs", "wordcount"}
 _NUMBERS = (nodes.Sub, nodes.Div, nodes.FloorDiv, nodes.Pow, nodes.Neg, nodes.Pos)

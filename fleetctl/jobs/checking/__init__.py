@@ -1,0 +1,1 @@
+"""What is known to be wrong with a job before anything is connected."""

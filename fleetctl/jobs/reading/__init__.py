@@ -1,0 +1,1 @@
+"""Job files: how the words of one become a Job."""
