@@ -45,5 +45,5 @@ def test_a_command_is_run_again_until_its_output_says_so(
     assert (host["status"], host["repeats"], host["attempts"], host["remote_ended"]) == ("ok", 2, 1, True), host
     assert host["stdout"] == "no\nx\nx\nx\n"
     ran = fleetctl("run", "-i", sshd.inventory(tmp_path, 1), "--until", "exit!=0", "--delay", "1ms", "true")
-    assert "exit 0: exit!=0 did not hold in 4 tries" in ran.stderr
+    assert "failed       h001  exit!=0 did not hold in 4 tries" in ran.stderr
     assert ran.exit_code == 1
