@@ -60,7 +60,7 @@ def _expected(wanted: str, bound: str, got: str | None) -> str:
     kinds = [kind for kind in wanted.split(" | ") if kind != "null"]
     must = f"must be {' or '.join(_WORDS.get(kind, kind) for kind in kinds)}{bound}"
     if got is None:
-        return must
+        return "is empty" if bound == " of length >= 1" else must
     hint = ": put it in quotes" if "str" in kinds and got in {"int", "float", "bool"} else ""
     because = " (YAML reads yes, no, on and off as true and false)" if hint and got == "bool" else ""
     return f"{must}, not {_WORDS.get(got, got)}{because}{hint}"

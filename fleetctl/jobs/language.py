@@ -50,7 +50,9 @@ class Script(_Action, frozen=True, tag="script"):
 class Put(_Action, frozen=True, tag="put"):
     """Send files and directories; what has the same content there already is left alone."""
 
-    src: Annotated[tuple[LocalPath, ...], Meta(description="What to send: paths and patterns, one or a list.")]
+    src: Annotated[
+        tuple[LocalPath, ...], Meta(description="What to send: paths and patterns, one or a list.", min_length=1)
+    ]
     dest: Annotated[Template, Meta(description="Where to, on the host.")]
     mode: Annotated[Mode | None, Meta(description="Permission bits of the files.")] = None
     owner: Annotated[Template | None, Meta(description="`user`, `user:group` or `:group`; needs root.")] = None
@@ -63,7 +65,9 @@ class Put(_Action, frozen=True, tag="put"):
 class Get(_Action, frozen=True, tag="get"):
     """Fetch files and directories, into a directory of each host."""
 
-    src: Annotated[tuple[Template, ...], Meta(description="What to fetch: paths and patterns, one or a list.")]
+    src: Annotated[
+        tuple[Template, ...], Meta(description="What to fetch: paths and patterns, one or a list.", min_length=1)
+    ]
     dest: Annotated[LocalPath, Meta(description="The directory here.")]
     layout: Annotated[str, Meta(description="What a source becomes in it.")] = "{host}/{name}"
     exclude: Annotated[tuple[str, ...], Meta(description="Patterns of what is left out.")] = ()
@@ -125,7 +129,7 @@ class Assert(_Action, frozen=True, tag="assert"):
 
     short: ClassVar[str] = "that"
 
-    that: Annotated[tuple[Expression, ...], Meta(description="Expressions, one or a list.")]
+    that: Annotated[tuple[Expression, ...], Meta(description="Expressions, one or a list.", min_length=1)]
     message: Annotated[Template | None, Meta(description="What is said when it fails.")] = None
 
 

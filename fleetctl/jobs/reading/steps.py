@@ -102,7 +102,9 @@ def _fields(document: Document, place: Place, content: Any, kind: Any) -> dict[s
     if isinstance(content, Section) and kind is not Set:
         refuse_unknown(document, place, content, kind.__struct_fields__)
         return read(document, place, content, kind)
-    if kind is Set and not isinstance(content, Section):
+    if kind is Set and not content:
+        document.complain(place, "is empty")
+    elif kind is Set and not isinstance(content, Section):
         document.complain(place, f"must be a mapping of names to values, not {told(content)}")
         return {}
     if not kind.short:
