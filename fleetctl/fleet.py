@@ -10,8 +10,6 @@ with Fleet.load("inventory.yaml") as fleet:
 from __future__ import annotations
 
 import functools
-import secrets
-import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Several
@@ -40,6 +38,7 @@ from fleetctl.operations.put import Put
 from fleetctl.operations.stdin import Following
 from fleetctl.rollout import Means, Rollout, roll_out
 from fleetctl.rollout.health import Health
+from fleetctl.rollout.run import new_run_id
 from fleetctl.ssh.dial import Dialer
 from fleetctl.ssh.login.visit import Asked
 from fleetctl.ssh.pool import Pool
@@ -411,8 +410,3 @@ def _words(src: str | Path | Several[str | Path]) -> list[str]:
 
 def _shared(operation: AnyOperation) -> Shared:
     return Shared(Throttle(operation.choices.limit)) if isinstance(operation, Put | Get) else Shared()
-
-
-def new_run_id() -> str:
-    """Begins with the time, so that runs are in order where they are sorted by it."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"

@@ -18,11 +18,11 @@ from fleetctl.cli.talk import tell_unwritten
 from fleetctl.cli.typed import typed
 from fleetctl.errors import FleetError
 from fleetctl.events import ErrorFacts, Event, HostFinished, HostStarted, Outcome, RunFinished, RunStarted, Status
-from fleetctl.fleet import new_run_id
 from fleetctl.model import Host
 from fleetctl.operations.command import Command
 from fleetctl.publishing import publish
 from fleetctl.remembering import masks_of
+from fleetctl.rollout.run import new_run_id
 from fleetctl.statuses import facts_of, status_of
 from fleetctl.views import Consumer, Screen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -46,6 +47,11 @@ class Means(msgspec.Struct, frozen=True):
     engine: Engine
     health: Health | None = None
     agree: Agree = nobody_agrees
+
+
+def new_run_id() -> str:
+    """Begins with the time, so that runs are in order where they are sorted by it."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 def roll_out(task: Task, means: Means, cancel: Cancel, run: str, plan: Rollout | None = None) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import jinja2
 import msgspec
@@ -119,26 +120,21 @@ def _word(parser: Parser) -> str:
     return str(token.value) if token.type in {"name", "string", "integer"} else str(token)
 
 
-class _mistakes_told:  # noqa: N801 - it is used as a function
+@contextmanager
+def _mistakes_told(text: str) -> Iterator[None]:
     """Raises BadTemplateError for what Jinja says of a text."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, jinja2.TemplateSyntaxError):
-            lines = self._text.splitlines() or [""]
-            line = lines[min(error.lineno, len(lines)) - 1].strip()
-            shortened = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
-            said = _UNENDED if _UNENDED_OF_JINJA in str(error.message) else str(error.message).rstrip(".")
-            raise BadTemplateError(f"{said} in {shortened!r}{_hint(self._text)}", error.lineno, line) from error
-        if isinstance(error, RecursionError):
-            raise BadTemplateError("is nested too deep", 1, "") from error
-        if isinstance(error, ValueError):  # of Python, which reads no number of more than 4,300 digits
-            raise BadTemplateError("has a number that is too long", 1, "") from error
+    try:
+        yield
+    except jinja2.TemplateSyntaxError as error:
+        lines = text.splitlines() or [""]
+        line = lines[min(error.lineno, len(lines)) - 1].strip()
+        shortened = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+        said = _UNENDED if _UNENDED_OF_JINJA in str(error.message) else str(error.message).rstrip(".")
+        raise BadTemplateError(f"{said} in {shortened!r}{_hint(text)}", error.lineno, line) from error
+    except RecursionError as error:
+        raise BadTemplateError("is nested too deep", 1, "") from error
+    except ValueError as error:  # of Python, which reads no number of more than 4,300 digits
+        raise BadTemplateError("has a number that is too long", 1, "") from error
 
 
 def _hint(text: str) -> str:
