@@ -28,6 +28,7 @@ _SEARCH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 _PORT_TRIES = 10
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
+_ROUNDS = 20
 _ADDRESSES_PER_BLOCK = 250
 
 
@@ -222,7 +223,11 @@ def _stop(process: subprocess.Popen[bytes], marker: str) -> None:
     process.terminate()
     process.wait(_STOP_SECONDS)
     processes.end(sessions)
-    processes.end(processes.with_variable(marker))
+    for _ in range(_ROUNDS):  # who was just beginning another when they were looked for has left it behind
+        if not (left := processes.with_variable(marker)):
+            return
+        processes.end(left)
+    raise RuntimeError(f"what runs in sessions of the test server does not end: {processes.command_line(left[0])}")
 
 
 def _free_port() -> int:
